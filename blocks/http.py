@@ -1,0 +1,150 @@
+"""JSON and media over HTTP, with the retries that a network needs and errors that say what to do.
+
+Every request made here may be repeated: sources only read.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import random
+import ssl
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TypeVar
+from urllib.parse import quote
+
+import aiohttp
+from yarl import URL
+
+from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
+
+ATTEMPTS = 4
+"""Tries of one request before the task that made it fails and is retried as a whole."""
+FIRST_WAIT_SECONDS = 0.3
+LONGEST_WAIT_SECONDS = 60.0
+"""Also for waits that the server asks for: beyond it the task's own retry takes over."""
+CHUNK_BYTES = 256 * 1024
+
+T = TypeVar("T")
+
+
+class UnauthorizedError(RequestError):
+    """The credentials were refused."""
+
+
+class NotFoundError(RequestError):
+    """There is no such thing at that address."""
+
+
+def wait_seconds(attempt: int, asked: float | None) -> float:
+    """How long to wait after the failed `attempt` (from 1): what the server asked for, else doubling, with jitter."""
+    if asked is not None:
+        return min(asked, LONGEST_WAIT_SECONDS)
+    ceiling = min(FIRST_WAIT_SECONDS * 2.0 ** (attempt - 1), LONGEST_WAIT_SECONDS)
+    return ceiling * random.uniform(0.5, 1.0)  # noqa: S311 - spreads load, protects nothing
+
+
+async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPTS) -> T:
+    """The result of `attempt`, tried again as long as it raises RetriableError and tries are left."""
+    for number in range(1, attempts):
+        try:
+            return await attempt()
+        except RetriableError as error:
+            await asyncio.sleep(wait_seconds(number, error.delay_seconds))
+    return await attempt()
+
+
+def retry_after_seconds(value: str | None) -> float | None:
+    """The `Retry-After` header: seconds or a date; None when it is missing or senseless."""
+    if not value:
+        return None
+    try:
+        return max(0.0, float(value))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (email.utils.parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
+    except (TypeError, ValueError):
+        return None
+
+
+def tls(verify: bool, ca_bundle: str) -> ssl.SSLContext | bool:
+    """What aiohttp wants to know about certificates."""
+    if not verify:
+        return False
+    if not ca_bundle:
+        return True
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except (OSError, ssl.SSLError):
+        raise RequestError(f"The CA bundle {ca_bundle} cannot be read; give the path of a PEM file.") from None
+
+
+@asynccontextmanager
+async def translated(what: str) -> AsyncIterator[None]:
+    """Turn the client library's exceptions into ours; `what` names the far end in the message, without secrets."""
+    try:
+        yield
+    except OuthaulError:
+        raise
+    except aiohttp.ClientConnectorCertificateError:
+        raise RequestError(
+            f"The certificate of {what} cannot be verified; give a CA bundle, or switch verify_ssl off for a test."
+        ) from None
+    except aiohttp.InvalidURL:
+        raise RequestError(f"{what} is not a valid address; check the URL.") from None
+    except (TimeoutError, aiohttp.ServerTimeoutError):
+        raise RetriableError(f"{what} did not answer in time; it may be overloaded, try again later.") from None
+    except aiohttp.ClientConnectorError as error:
+        raise RetriableError(
+            f"{what} cannot be reached ({_reason(error.os_error)}); check the address and that it is up."
+        ) from None
+    except (aiohttp.ClientError, ConnectionError) as error:
+        raise RetriableError(f"{what} broke off the connection ({type(error).__name__}); try again later.") from None
+
+
+def check_status(response: aiohttp.ClientResponse, what: str, detail: str = "") -> None:
+    """Raise what a status other than 200 means.
+
+    Raises:
+        UnauthorizedError: 401. NotFoundError: 404. RequestError: 403. RetriableError: 408, 429 and 5xx, with the
+            delay the server asked for. FatalError: anything else.
+    """
+    status = response.status
+    if status == 200:
+        return
+    said = f" ({detail})" if detail else ""
+    if status == 401:
+        raise UnauthorizedError(f"{what} refused the credentials{said}; check the key, or make a new one.")
+    if status == 403:
+        raise RequestError(f"{what} does not allow this account to read here{said}; ask for the right to read.")
+    if status == 404:
+        raise NotFoundError(f"{what} has nothing there{said}.")
+    if status in (408, 429) or status >= 500:
+        delay = retry_after_seconds(response.headers.get("Retry-After"))
+        raise RetriableError(f"{what} answered {status}{said}; it may be overloaded, try again later.", delay)
+    if 300 <= status < 400:
+        raise FatalError(f"{what} redirects elsewhere ({status}); check the address, it may need https or a login.")
+    raise FatalError(f"{what} answered {status}{said}; this request will not succeed, please report it.")
+
+
+def host_of(url: str) -> str:
+    """Scheme, host and port: fit for messages and manifests, never user name, password, path or query."""
+    parsed = URL(url)
+    return str(parsed.origin()) if parsed.is_absolute() else url
+
+
+def query_text(pairs: Iterable[tuple[str, str]]) -> str:
+    """A query string with brackets as they are (they would treble in length) and everything else encoded."""
+    return "&".join(f"{quote(name, safe='[]')}={encoded(value)}" for name, value in pairs)
+
+
+def encoded(text: str) -> str:
+    """A text as one segment of a path, or one value of a query."""
+    return quote(text, safe="")
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or type(error).__name__).lower()

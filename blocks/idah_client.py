@@ -1,0 +1,236 @@
+"""The IDAH API as an outside system sees it: login, listings, media bytes. Knows addresses and answers, no meaning.
+
+The platform ignores filters it does not know and answers with everything, caps pages without a word, and says 401 for
+more than bad tokens; so answers are checked against what was asked, and a login is renewed at most once a request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from blocks import http
+from exporters.errors import RequestError, RetriableError
+
+PAGE_ROWS = 1000
+"""The platform's largest page."""
+QUERY_CHARACTERS = 7000
+"""Longest query sent: proxies refuse addresses over about 8 KiB."""
+RENEW_BEFORE_SECONDS = 60
+"""A token is renewed at most this long before it expires; the platform allows clocks no leeway."""
+
+Query = list[tuple[str, str]]
+
+
+class Resource(msgspec.Struct, frozen=True):
+    """A JSON:API record: its identity and attributes, and `raw`, all of it as it was sent."""
+
+    id: str
+    attributes: dict[str, Any]
+    raw: msgspec.Raw
+
+
+class _Identified(msgspec.Struct):
+    id: str
+    attributes: dict[str, Any] = {}
+
+
+class _Many(msgspec.Struct):
+    data: list[msgspec.Raw]
+
+
+class _One(msgspec.Struct):
+    data: msgspec.Raw
+
+
+class _Login(msgspec.Struct):
+    class Attributes(msgspec.Struct):
+        exp: int
+
+    class Data(msgspec.Struct):
+        attributes: _Login.Attributes
+
+    class Meta(msgspec.Struct):
+        token: str
+
+    data: Data
+    meta: Meta
+
+
+@dataclass
+class Connection:
+    """What a client needs to know; `login` is the body of the login request and holds the secret."""
+
+    url: str
+    login_path: str
+    login: dict[str, Any] = field(repr=False)
+    connections: int = 8
+    timeout_seconds: float = 60.0
+    verify_ssl: bool = True
+    ca_bundle: str = ""
+    user_agent: str = "outhaul"
+
+
+class IdahClient:
+    """One account on one platform, within one event loop."""
+
+    def __init__(self, connection: Connection, session: aiohttp.ClientSession) -> None:
+        self._connection = connection
+        self._session = session
+        self._base = connection.url.rstrip("/") + "/api/v1/"
+        self._host = f"IDAH at {http.host_of(connection.url)}"
+        self._token = ""
+        self._renew_at = 0.0
+        self._login_lock = asyncio.Lock()
+        self._listings = asyncio.Semaphore(4)  # people annotate through the platform's same 16 threads
+
+    async def page(
+        self, path: str, query: Iterable[tuple[str, str]], *, number: int = 1, size: int = PAGE_ROWS
+    ) -> list[Resource]:
+        """One page of a listing; `number` from 1."""
+        pages = [("page[number]", str(number)), ("page[size]", str(size))]
+        body = await self._json(path, [*query, *pages])
+        return [_resource(raw) for raw in self._decode(body, _Many, path).data]
+
+    async def one(self, path: str) -> Resource:
+        return _resource(self._decode(await self._json(path, []), _One, path).data)
+
+    async def pages(self, path: str, query: Query) -> AsyncIterator[list[Resource]]:
+        """All pages of a listing, one after the other; the last one is shorter than the others, or empty."""
+        number = 1
+        while rows := await self.page(path, query, number=number):
+            yield rows
+            if len(rows) < PAGE_ROWS:
+                return
+            number += 1
+
+    async def read(self, path: str) -> AsyncIterator[bytes]:
+        """The bytes of a file. The length announced is checked by the caller, who knows the row's size as well."""
+        async with http.translated(self._host), self._authorized(path, "") as response:
+            expected = response.content_length
+            received = 0
+            async for chunk in response.content.iter_chunked(http.CHUNK_BYTES):
+                received += len(chunk)
+                yield chunk
+            if expected is not None and received != expected:
+                raise RetriableError(f"{self._host} sent {received} of {expected} bytes of a file; try again later.")
+
+    async def _json(self, path: str, query: Query) -> bytes:
+        text = http.query_text(query)
+
+        async def attempt() -> bytes:
+            async with http.translated(self._host), self._authorized(path, text) as response:
+                return await response.read()
+
+        async with self._listings:
+            return await http.patiently(attempt)
+
+    @asynccontextmanager
+    async def _authorized(self, path: str, query: str) -> AsyncIterator[aiohttp.ClientResponse]:
+        """A successful answer to a GET. A 401 is answered by one new login: the token may have been cut short."""
+        token = await self._fresh_token()
+        for may_renew in (True, False):
+            async with self._get(path, query, token) as response:
+                if response.status == 401 and may_renew:
+                    token = await self._fresh_token(refused=token)
+                    continue
+                http.check_status(response, self._host, await _detail(response))
+                yield response
+                return
+
+    def _get(self, path: str, query: str, token: str) -> Any:
+        url = URL(f"{self._base}{path}{'?' if query else ''}{query}", encoded=True)
+        return self._session.get(url, headers={"Authorization": f"Bearer {token}"}, allow_redirects=False)
+
+    async def _fresh_token(self, refused: str = "") -> str:
+        """A token that is good for a while; a new one when the present one was `refused`."""
+        async with self._login_lock:  # many requests find the token expired together; one of them logs in
+            if self._token == refused or time.time() > self._renew_at:
+                await http.patiently(self._log_in)
+            return self._token
+
+    async def _log_in(self) -> None:
+        url = URL(self._base + self._connection.login_path, encoded=True)
+        before = time.time()
+        async with (
+            http.translated(self._host),
+            self._session.post(url, json=self._connection.login, allow_redirects=False) as response,
+        ):
+            http.check_status(response, self._host, await _detail(response))
+            login = self._decode(await response.read(), _Login, "login")
+        self._token = login.meta.token
+        lifetime = login.data.attributes.exp - before
+        # Short tokens are used for most of their life; where clocks disagree, the platform's 401 is what tells.
+        margin = min(RENEW_BEFORE_SECONDS, 0.2 * lifetime)
+        self._renew_at = before + lifetime - margin if lifetime > 0 else float("inf")
+
+    def _decode(self, body: bytes, into: type[Any], what: str) -> Any:
+        try:
+            return msgspec.json.decode(body, type=into)
+        except msgspec.MsgspecError:
+            if body.lstrip()[:1] == b"<":
+                raise RequestError(
+                    f"{self._host} answered with a web page where its API was expected ({what}); check the address."
+                ) from None
+            raise RetriableError(
+                f"{self._host} sent an answer that cannot be read ({what}); try again later."
+            ) from None
+
+
+@asynccontextmanager
+async def connect(connection: Connection) -> AsyncIterator[IdahClient]:
+    timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=connection.timeout_seconds)
+    connector = aiohttp.TCPConnector(
+        limit=connection.connections, ssl=http.tls(connection.verify_ssl, connection.ca_bundle)
+    )
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=timeout,
+        auto_decompress=True,
+        read_bufsize=http.CHUNK_BYTES,
+        headers={"User-Agent": connection.user_agent},
+    ) as session:
+        yield IdahClient(connection, session)
+
+
+def batches(name: str, values: Sequence[str], most: int) -> list[Query]:
+    """Filters for "any of these values", cut so that no address gets too long and no batch has over `most` values.
+
+    No values give no batch: an empty list would encode to nothing, and the platform would answer with everything.
+    """
+    queries: list[Query] = []
+    length = 0
+    for value in values:
+        added = len(name) + len(quote(value, safe="")) + 4
+        if not queries or length + added > QUERY_CHARACTERS or len(queries[-1]) >= most:
+            queries.append([])
+            length = 0
+        queries[-1].append((f"{name}[]", value))
+        length += added
+    return queries
+
+
+def _resource(raw: msgspec.Raw) -> Resource:
+    record = msgspec.json.decode(raw, type=_Identified)
+    return Resource(record.id, record.attributes, msgspec.Raw(msgspec.json.format(bytes(raw), indent=-1)))
+
+
+async def _detail(response: aiohttp.ClientResponse) -> str:
+    """What an error document says, in short: the platform adds backtraces that nobody should read."""
+    if response.status == 200:
+        return ""
+    try:
+        document = await response.json(content_type=None)
+        detail = document["errors"][0]["detail"] if "errors" in document else document["detail"]
+        return str(detail)[:120]
+    except (aiohttp.ClientError, ValueError, LookupError, TypeError):
+        return ""

@@ -1,0 +1,118 @@
+"""The contract of a source: what every platform, and every folder, is asked for.
+
+    catalog ──▶ dataset ──▶ list_entries ──▶ read, a shard at a time ──▶ open_media, a file at a time
+
+A listing is a stable sequence of JSON documents, one an entry, that `read` understands again on any machine; the flow
+keeps it in the workspace and cuts it into shards. Vendors' words stay in the module of their source.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any, ClassVar, Protocol
+
+from prefect.blocks.core import Block
+
+from exporters.errors import RequestError, unknown_name
+from exporters.model import Dataset, Entry, Media
+from exporters.shard import MediaChoice
+
+Where = Mapping[str, Sequence[str]]
+"""Filters: the name, with `__operator` behind where it is not equality, and the values asked for."""
+
+
+class MediaReader(Protocol):
+    """Opens media of one source over shared connections."""
+
+    def read(self, media: Media) -> AsyncIterator[bytes]:
+        """The bytes of a media from its beginning, in chunks.
+
+        Raises:
+            RetriableError: the transfer broke; start over.
+            SkippableError: there is no such file (any more).
+        """
+        ...
+
+
+class Source(Block, ABC):
+    """Where datasets come from."""
+
+    filters: ClassVar[tuple[str, ...]] = ()
+    """What `--where` can name; everything else is refused, because a platform may ignore what it does not know."""
+    takes_all_datasets: ClassVar[bool] = False
+    """Whether naming no dataset means all of them."""
+
+    @abstractmethod
+    def identity(self) -> dict[str, str]:
+        """Who this is, for the manifest: no secret, no path of this machine."""
+
+    @abstractmethod
+    def catalog(self) -> list[Dataset]:
+        """All datasets this account may read, in a stable order."""
+
+    @abstractmethod
+    def dataset(self, dataset_id: str) -> Dataset:
+        """One dataset with its ontology.
+
+        Raises:
+            RequestError: there is none with this id or name, the credentials are refused, the address is wrong.
+            RetriableError: the platform cannot be reached now.
+        """
+
+    @abstractmethod
+    def list_entries(self, dataset: Dataset, where: Where) -> Iterator[bytes]:
+        """The listing: one compact JSON document an entry, ordered so that the same entries come in the same order."""
+
+    @abstractmethod
+    def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
+        """The entries of a piece of the listing, in its order, with annotations and descriptions of their media."""
+
+    @abstractmethod
+    def open_media(self) -> AbstractAsyncContextManager[MediaReader]:
+        """Connections to read media over."""
+
+    def check_filters(self, where: Where) -> None:
+        """Raise RequestError for a filter this source does not have."""
+        for name in where:
+            if name not in self.filters:
+                raise unknown_name("filter", name, self.filters, where="this source")
+
+    def choose(self, wanted: Sequence[str]) -> list[Dataset]:
+        """The datasets asked for by id or name, in that order, each once."""
+        if wanted:
+            chosen = {dataset.id: dataset for dataset in map(self.dataset, wanted)}
+            return list(chosen.values())
+        catalog = self.catalog()
+        if len(catalog) == 1 or (catalog and self.takes_all_datasets):
+            return catalog
+        if not catalog:
+            raise RequestError("This source has no datasets that this account may read.")
+        shown = ", ".join(f"{dataset.id} ({dataset.name})" for dataset in catalog[:8])
+        raise RequestError(f"Say which of the {len(catalog)} datasets to export with --dataset; there is: {shown}.")
+
+
+def parse_where(texts: Sequence[str]) -> dict[str, list[str]]:
+    """Filters from `name=value` texts; `name__in` takes several values with commas between."""
+    where: dict[str, list[str]] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise RequestError(f"The filter {text!r} is not of the form name=value.")
+        where.setdefault(name, []).extend(value.split(",") if name.endswith("__in") else [value])
+    return where
+
+
+def find_dataset(catalog: Sequence[Dataset], wanted: str, where: str) -> Dataset:
+    """The dataset with this id, or the only one with this name."""
+    by_id: dict[str, Any] = {dataset.id: dataset for dataset in catalog}
+    if wanted in by_id:
+        return by_id[wanted]  # type: ignore[no-any-return]
+    named = [dataset for dataset in catalog if dataset.name == wanted]
+    if len(named) == 1:
+        return named[0]
+    if named:
+        ids = ", ".join(dataset.id for dataset in named)
+        raise RequestError(f"{len(named)} datasets in {where} are called {wanted!r}; say which by id: {ids}.")
+    raise unknown_name("dataset", wanted, [name for one in catalog for name in (one.id, one.name)], where=where)

@@ -1,0 +1,81 @@
+"""The class map: which number and which name a category has in an export.
+
+The order comes from the project's declaration, never from the data, so that numbers stay put from one night to the
+next; categories that annotations use without being declared follow, sorted by id. A source that numbers its categories
+itself keeps its numbers, gaps included. Categories declared only for shapes that the format cannot hold are no classes
+of it.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+
+from msgspec import Struct
+
+from exporters.model import Category, Dataset
+
+
+class ExportClass(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A category as an export writes it: `number` from 1 unless the source gave another, `name` unique."""
+
+    id: str
+    name: str
+    number: int
+    parent: str | None = None
+    keypoints: tuple[str, ...] = ()
+    skeleton: tuple[tuple[int, int], ...] = ()
+    is_declared: bool = True
+
+
+class ClassMap:
+    def __init__(self, classes: Sequence[ExportClass]) -> None:
+        self.classes = tuple(classes)
+        self._by_id: Mapping[str, ExportClass] = {one.id: one for one in self.classes}
+
+    def get(self, category_id: str | None) -> ExportClass | None:
+        return None if category_id is None else self._by_id.get(category_id)
+
+
+def build_class_map(
+    datasets: Iterable[Dataset], seen: Iterable[tuple[str, str]], shapes: frozenset[str] | None
+) -> ClassMap:
+    """The map for an export of these datasets to a format that holds `shapes` (None: any).
+
+    `seen` are the pairs of category id and shape that occur in the annotations.
+    """
+    used = {category_id for category_id, shape in seen if shapes is None or shape in shapes}
+    declared: dict[str, Category] = {}
+    for dataset in datasets:
+        for category in dataset.categories:
+            if shapes is None or not category.shapes or category.id in used or shapes.intersection(category.shapes):
+                declared.setdefault(category.id, category)
+    undeclared = sorted(used - declared.keys())
+    categories = [*declared.values(), *(Category(id=id_, name=id_) for id_ in undeclared)]
+    given = [category.number for category in categories if category.number is not None]
+    keeps_numbers = bool(given) and len(given) == len(declared) and len(set(given)) == len(given) and min(given) >= 0
+    free = itertools.count(max(given) + 1 if keeps_numbers else 1)
+    names: set[str] = set()
+    return ClassMap(
+        [
+            ExportClass(
+                id=category.id,
+                name=_unique(category, names),
+                number=category.number if keeps_numbers and category.number is not None else next(free),
+                parent=category.parent,
+                keypoints=category.keypoints,
+                skeleton=category.skeleton,
+                is_declared=category.id in declared,
+            )
+            for category in categories
+        ]
+    )
+
+
+def _unique(category: Category, taken: set[str]) -> str:
+    """The category's name; with its id behind when an earlier category has the name already."""
+    name = category.name
+    while name in taken:
+        name = f"{name} ({category.id})"
+    taken.add(name)
+    return name

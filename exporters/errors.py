@@ -1,0 +1,77 @@
+"""What can go wrong, named by what the caller can do about it.
+
+OuthaulError
+├── FatalError          stop: trying again changes nothing
+│   └── RequestError    what was asked for is wrong; nothing was fetched, nothing was delivered
+├── RetriableError      try again, after `delay_seconds` if the far end said so
+└── SkippableError      one entry cannot be exported; the `--on-error` policy decides whether the others are
+
+Each message is one sentence that says what, where, and what to do. None holds a secret. All survive pickling, because
+results and exceptions of tasks travel between processes.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class OuthaulError(Exception):
+    """Everything Outhaul raises on purpose; its text is fit to be shown to a user as it stands."""
+
+
+class FatalError(OuthaulError):
+    """Trying again changes nothing."""
+
+
+class RequestError(FatalError):
+    """What was asked for cannot be done as asked. Exit status 2."""
+
+
+class RetriableError(OuthaulError):
+    """A later attempt may succeed.
+
+    Args:
+        message: what happened, where, and what to do if it stays so.
+        delay_seconds: how long the far end asked us to wait (`Retry-After`); None when it did not say.
+    """
+
+    def __init__(self, message: str, delay_seconds: float | None = None) -> None:
+        super().__init__(message, delay_seconds)
+        self.message = message
+        self.delay_seconds = delay_seconds
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class SkippableError(OuthaulError):
+    """One entry cannot be exported, the others can.
+
+    Args:
+        entry_id: the entry concerned, as the platform names it.
+        reason: a short phrase that many entries can share ("its media is gone (404)"): reports count by it.
+    """
+
+    def __init__(self, entry_id: str, reason: str) -> None:
+        super().__init__(entry_id, reason)
+        self.entry_id = entry_id
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"Entry {self.entry_id} cannot be exported: {self.reason}."
+
+
+def unknown_name(kind: str, given: str, known: Iterable[str], *, where: str = "") -> RequestError:
+    """The refusal of a name that does not exist, with the nearest or all of those that do."""
+    names = sorted(known)
+    near = difflib.get_close_matches(given, names, n=1)
+    place = f" in {where}" if where else ""
+    if near:
+        advice = f"did you mean {near[0]!r}?"
+    elif names:
+        shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+        advice = f"there is: {shown}."
+    else:
+        advice = "there is none."
+    return RequestError(f"There is no {kind} {given!r}{place}; {advice}")

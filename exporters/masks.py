@@ -1,0 +1,96 @@
+"""Masks: run lengths down the columns (the model's and COCO's order) to pixels and back.
+
+Arrays are boolean, of shape (height, width). Nothing here holds more than one mask.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from exporters.model import Box, Mask, Part, Point
+
+Pixels = NDArray[np.bool_]
+
+
+def from_pixels(pixels: Pixels) -> Mask:
+    height, width = pixels.shape
+    column_major = np.concatenate(([False], pixels.ravel(order="F")))
+    changes = np.flatnonzero(column_major[1:] != column_major[:-1])
+    counts = np.diff(np.concatenate(([0], changes, [width * height])))
+    return Mask(width, height, tuple(counts.tolist()) if width * height else ())
+
+
+def to_pixels(mask: Mask) -> Pixels:
+    values = np.arange(len(mask.counts)) % 2 == 1
+    return np.repeat(values, mask.counts).reshape((mask.height, mask.width), order="F")
+
+
+def is_sound(mask: Mask) -> bool:
+    """True when the runs are whole and add up to the size they claim."""
+    return all(run >= 0 for run in mask.counts) and sum(mask.counts) == mask.width * mask.height
+
+
+def area(mask: Mask) -> int:
+    """Painted pixels."""
+    return sum(mask.counts[1::2])
+
+
+def bounds(mask: Mask) -> Box | None:
+    """The smallest box around the painted pixels, half-open; None for an empty mask."""
+    ends = np.cumsum(np.asarray(mask.counts, dtype=np.int64))
+    starts, stops = ends[0::2][: len(mask.counts) // 2], ends[1::2]
+    painted = stops > starts
+    if not painted.any():
+        return None
+    starts, lasts = starts[painted], stops[painted] - 1
+    first_columns, last_columns = starts // mask.height, lasts // mask.height
+    if (first_columns != last_columns).any():  # it runs over the foot of a column and on from the head of the next
+        top, bottom = 0, mask.height - 1
+    else:
+        top, bottom = int((starts % mask.height).min()), int((lasts % mask.height).max())
+    left, right = int(first_columns.min()), int(last_columns.max())
+    return Box(float(left), float(top), float(right - left + 1), float(bottom - top + 1))
+
+
+def to_upright(mask: Mask, orientation: int) -> Mask:
+    """The mask of a stored picture, moved onto the picture as EXIF orientation 1 to 8 shows it."""
+    pixels = to_pixels(mask)
+    if orientation >= 5:
+        pixels = pixels.T
+    if orientation in (2, 3, 6, 7):
+        pixels = pixels[:, ::-1]
+    if orientation in (3, 4, 7, 8):
+        pixels = pixels[::-1]
+    return from_pixels(pixels)
+
+
+def rasterize(parts: Sequence[Part], width: int, height: int) -> Pixels:
+    """The pixels whose centre lies in any of the parts and in none of that part's holes."""
+    pixels = np.zeros((height, width), dtype=np.bool_)
+    for part in parts:
+        painted = _fill(part.ring, width, height)
+        for hole in part.holes:
+            painted &= ~_fill(hole, width, height)
+        pixels |= painted
+    return pixels
+
+
+def _fill(ring: Sequence[Point], width: int, height: int) -> Pixels:
+    """Even-odd rule at pixel centres, one row at a time: between the 1st and 2nd crossing, the 3rd and 4th, ..."""
+    pixels = np.zeros((height, width), dtype=np.bool_)
+    x, y = np.asarray(ring, dtype=np.float64).T
+    next_x, next_y = np.roll(x, -1), np.roll(y, -1)
+    first = max(0, int(np.floor(y.min())))
+    last = min(height, int(np.ceil(y.max())))
+    for row in range(first, last):
+        center = row + 0.5
+        crossed = (y <= center) != (next_y <= center)
+        slope = (next_x[crossed] - x[crossed]) / (next_y[crossed] - y[crossed])
+        crossings = np.sort(x[crossed] + (center - y[crossed]) * slope)
+        columns = np.clip(np.ceil(crossings - 0.5), 0, width).astype(np.int64)
+        for enter, leave in zip(columns[0::2], columns[1::2], strict=True):
+            pixels[row, enter:leave] = True
+    return pixels

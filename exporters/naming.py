@@ -1,0 +1,81 @@
+"""Names of delivered files: safe on every file system, and injective, so that two entries never share one.
+
+The rule, which the manifest repeats: folders of a name are kept; each unsafe character becomes `~` and the two hex
+digits of each of its UTF-8 bytes; a name over 180 bytes is cut and gets a digest; names that meet in one folder, also
+when they differ only in case, all get `~id-` and their entry's id before the extension. `~` itself is always escaped,
+so no name can look like another one's escaped form.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mimetypes
+import re
+from pathlib import PurePosixPath
+
+RULE = "unsafe characters as ~xx (hex), over-long names cut with ~h-digest, meeting names told apart by ~id-entry"
+
+MAX_BYTES = 180
+"""Of one path component; file systems allow 255, and a format may add its own extension or prefix."""
+
+_UNSAFE = re.compile(
+    r'[~<>:"\\|?*\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]'
+)
+_RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$", re.IGNORECASE)
+"""File names that Windows keeps for devices."""
+
+
+def safe_path(name: str) -> str:
+    """A relative path with `/` between folders, legal everywhere, that never leaves the folder it is put in.
+
+    Different names give different paths, but for case: see `meeting_key`.
+    """
+    components = [safe_component(component) for component in name.split("/")]
+    return "/".join(components)
+
+
+def safe_component(name: str) -> str:
+    escaped = _UNSAFE.sub(lambda match: _escape(match[0]), name)
+    if not escaped.strip(". ") or _RESERVED.match(escaped):
+        escaped = _escape(escaped[:1] or "\x00") + escaped[1:]
+    if escaped.endswith((".", " ")):
+        escaped = escaped[:-1] + _escape(escaped[-1])
+    if escaped.startswith(" "):
+        escaped = _escape(" ") + escaped[1:]
+    return _shorten(escaped)
+
+
+def with_extension(name: str, mime_type: str | None) -> str:
+    """`name`, with the extension of its media type when it has none at all."""
+    if PurePosixPath(name).suffix or not mime_type:
+        return name
+    return name + (mimetypes.guess_extension(mime_type) or "")
+
+
+def told_apart(path: str, entry_id: str) -> str:
+    """The path of an entry whose own path met another's."""
+    folder, _, last = path.rpartition("/")
+    stem, dot, extension = last.rpartition(".")
+    if not dot:
+        stem, extension = last, ""
+    marked = f"{_shorten(stem, MAX_BYTES // 2)}~id-{_shorten(safe_component(entry_id), MAX_BYTES // 2)}{dot}{extension}"
+    return f"{folder}/{marked}" if folder else marked
+
+
+def meeting_key(path: str) -> int:
+    """A 64-bit number that is equal for paths which some file system would take for the same."""
+    return int.from_bytes(hashlib.blake2b(path.casefold().encode(), digest_size=8).digest(), "little")
+
+
+def _escape(text: str) -> str:
+    return "".join(f"~{byte:02x}" for byte in text.encode("utf-8", "surrogatepass"))
+
+
+def _shorten(component: str, limit: int = MAX_BYTES) -> str:
+    data = component.encode()
+    if len(data) <= limit:
+        return component
+    digest = hashlib.sha256(data).hexdigest()[:16]
+    stem, dot, extension = component.rpartition(".")
+    tail = f"~h-{digest}" + (dot + extension if stem and len(extension.encode()) <= 16 else "")
+    return data[: limit - len(tail.encode())].decode(errors="ignore") + tail

@@ -1,0 +1,134 @@
+"""What is known only when everything is fetched, and what each shard must be told of it.
+
+Shards are transformed apart from each other. What they must agree on is small: the class map, the first number of each,
+whether the source's own numbers can be kept, and which file names meet. Each fetched shard leaves a few bytes an entry
+(`ShardIndex`) from which this is made; memory is 8 bytes for each number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
+
+from exporters import naming
+from exporters.classes import ClassMap, ExportClass, build_class_map
+from exporters.errors import RequestError
+from exporters.model import Dataset, Entry, shape_name
+
+NO_NUMBER = -1
+
+_Index = tuple[bytes, bytes, bytes, list[tuple[str, str]]]
+
+
+def file_name(entry: Entry) -> str:
+    """The safe name of an entry's original media, before it is told apart from its like."""
+    media = entry.original
+    name = entry.name or (media.name if media else "") or entry.id
+    return naming.safe_path(naming.with_extension(name, media.mime_type if media else None))
+
+
+def _meeting_key(entry: Entry) -> int:
+    return naming.meeting_key(f"{entry.split or ''}/{file_name(entry)}")
+
+
+class ShardIndex:
+    """Collected while a shard is fetched; a few bytes an entry, so that all of them fit in memory together."""
+
+    def __init__(self) -> None:
+        self.names: list[int] = []
+        self.entry_numbers: list[int] = []
+        self.annotation_numbers: list[int] = []
+        self.seen: set[tuple[str, str]] = set()
+        """Pairs of category id and shape."""
+
+    def add(self, entry: Entry) -> None:
+        self.names.append(_meeting_key(entry))
+        self.entry_numbers.append(NO_NUMBER if entry.number is None else entry.number)
+        for annotation in entry.annotations:
+            self.annotation_numbers.append(NO_NUMBER if annotation.number is None else annotation.number)
+            if annotation.category_id is not None:
+                self.seen.add((annotation.category_id, shape_name(annotation.shape)))
+
+    def to_bytes(self) -> bytes:
+        return msgspec.msgpack.encode(
+            (
+                np.asarray(self.names, np.uint64).tobytes(),
+                np.asarray(self.entry_numbers, np.int64).tobytes(),
+                np.asarray(self.annotation_numbers, np.int64).tobytes(),
+                sorted(self.seen),
+            )
+        )
+
+
+class Placement(Struct, frozen=True, kw_only=True):
+    """What one shard is told. `first_*` are the numbers of its first entry and annotation when numbers are ours."""
+
+    first_entry_number: int = 1
+    first_annotation_number: int = 1
+    keeps_entry_numbers: bool = False
+    keeps_annotation_numbers: bool = False
+    meeting_names: tuple[int, ...] = ()
+    classes: tuple[ExportClass, ...] = ()
+
+    def file_name(self, entry: Entry) -> str:
+        """The entry's file name, unique in its split."""
+        name = file_name(entry)
+        return naming.told_apart(name, entry.id) if _meeting_key(entry) in self.meeting_names else name
+
+
+@dataclass(frozen=True)
+class Survey:
+    classes: ClassMap
+    placements: tuple[Placement, ...]
+
+
+def survey(datasets: Sequence[Dataset], indexes: Iterable[bytes], shapes: frozenset[str] | None) -> Survey:
+    """Make the survey of an export, from the indexes of its shards in order, for a format that holds `shapes`."""
+    decoded = [msgspec.msgpack.decode(index, type=_Index) for index in indexes]
+    names = [np.frombuffer(shard[0], np.uint64) for shard in decoded]
+    entry_numbers = [np.frombuffer(shard[1], np.int64) for shard in decoded]
+    annotation_numbers = [np.frombuffer(shard[2], np.int64) for shard in decoded]
+    classes = build_class_map(datasets, (pair for shard in decoded for pair in shard[3]), shapes)
+    meeting = _repeated(names)
+    keeps_entries = _can_keep("image", entry_numbers)
+    keeps_annotations = _can_keep("annotation", annotation_numbers)
+    placements = []
+    first_entry = first_annotation = 1
+    for shard_names, shard_annotations in zip(names, annotation_numbers, strict=True):
+        placements.append(
+            Placement(
+                first_entry_number=first_entry,
+                first_annotation_number=first_annotation,
+                keeps_entry_numbers=keeps_entries,
+                keeps_annotation_numbers=keeps_annotations,
+                meeting_names=tuple(np.intersect1d(shard_names, meeting).tolist()),
+                classes=classes.classes,
+            )
+        )
+        first_entry += len(shard_names)
+        first_annotation += len(shard_annotations)
+    return Survey(classes, tuple(placements))
+
+
+def _repeated(arrays: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
+    ordered = np.sort(np.concatenate(arrays)) if arrays else np.empty(0, np.uint64)
+    return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
+
+
+def _can_keep(what: str, arrays: Sequence[NDArray[np.int64]]) -> bool:
+    """True when the source numbered all of them itself; two with one number cannot both keep it."""
+    numbers = np.sort(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
+    if not len(numbers) or numbers[0] == NO_NUMBER:
+        return False
+    repeated = numbers[1:][numbers[1:] == numbers[:-1]]
+    if len(repeated):
+        raise RequestError(
+            f"The {what} id {repeated[0]} occurs twice in the datasets asked for; export them one at a time, "
+            f"each keeps its ids then."
+        )
+    return True
