@@ -1,8 +1,8 @@
 """IDAH as a source: API-key or e-mail login, bulk pages, media streams.
 
 A shard of 1,000 entries takes some 16 requests: its annotations and media rows are asked for by lists of ids, as many
-as fit into one address. Lists of ids are also what keeps reading exact while people work: a page of an open-ended listing
-shifts when a row before it goes, a list of ids does not.
+as fit into one address. Lists of ids are also what keeps reading exact while people work: a page of an open-ended
+listing shifts when a row before it goes, a list of ids does not.
 """
 
 from __future__ import annotations

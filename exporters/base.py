@@ -95,10 +95,9 @@ class Exporter(ABC, Generic[Options]):
 
 @dataclass(frozen=True)
 class Piece:
-    """A run of bytes in the workspace that becomes a run of bytes of a delivered file."""
+    """A part of one shard, named by its path in the workspace; it becomes a run of bytes of a delivered file."""
 
-    url: str
-    size: int
+    path: str
 
 
 Segment = bytes | Piece

@@ -1,0 +1,99 @@
+"""Every block Outhaul has, and how a text on the command line names one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from prefect.blocks.core import Block
+from pydantic import SecretStr
+
+from blocks.folder import FolderSource
+from blocks.idah import IdahSource
+from blocks.source import Source
+from blocks.target import Target
+from blocks.workspace import Workspace
+from exporters.errors import RequestError
+
+AnySource = IdahSource | FolderSource
+SOURCES: tuple[type[AnySource], ...] = (IdahSource, FolderSource)
+BLOCKS: tuple[type[Block], ...] = (*SOURCES, Target, Workspace)
+
+SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST or folder:PATH"
+SAVED = "block:"
+"""Marks a saved block where a URL could stand too: `--to block:nightly`."""
+
+
+def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySource:
+    """The source that SOURCE names. Secrets of a URL come from the environment, never from the text.
+
+    Raises:
+        RequestError: there is no such source.
+    """
+    if text.startswith("folder:"):
+        return FolderSource(url=_without(text, "folder:"))
+    if text.startswith(("idah+http://", "idah+https://")):
+        url = _without(text, "idah+")
+        if "@" in url.split("/")[2]:
+            raise RequestError(
+                "A secret in a URL is seen by everyone on this machine; take it out and set OUTHAUL_API_KEY instead."
+            )
+        return IdahSource(
+            url=url,
+            api_key=SecretStr(environment.get("OUTHAUL_API_KEY", "")),
+            email=environment.get("OUTHAUL_EMAIL", ""),
+            password=SecretStr(environment.get("OUTHAUL_PASSWORD", "")),
+            ca_bundle=environment.get("OUTHAUL_CA_BUNDLE", ""),
+            verify_ssl=environment.get("OUTHAUL_VERIFY_SSL", "true").lower() not in ("0", "false", "no"),
+        )
+    slug = text.removeprefix(SAVED)
+    kind, slash, name = slug.partition("/")
+    by_kind: dict[str, type[AnySource]] = {source.get_block_type_slug(): source for source in SOURCES}
+    if kind in by_kind and slash and name:
+        found: AnySource = _load(by_kind[kind], name)
+        return found
+    raise RequestError(f"{text!r} names no source; give {SOURCE_FORMS}.")
+
+
+def find_target(text: str) -> Target:
+    """The target that `--to` names: a URL, a path, or `block:NAME` for a saved one."""
+    if text.startswith(SAVED):
+        target: Target = _load(Target, text.removeprefix(SAVED).removeprefix(f"{Target.get_block_type_slug()}/"))
+        return target
+    return Target(url=_expanded(text))
+
+
+def find_workspace(text: str) -> Workspace:
+    """The workspace that `--workspace` names: a URL, a path, `block:NAME`, or nothing for the default one."""
+    if text.startswith(SAVED):
+        saved: Workspace = _load(Workspace, text.removeprefix(SAVED).removeprefix("outhaul-workspace/"))
+        return saved
+    return Workspace(url=_expanded(text)) if text else Workspace()
+
+
+def _load(kind: type[Block], name: str) -> Any:
+    slug = f"{kind.get_block_type_slug()}/{name}"
+    try:
+        return kind.load(name, _sync=True)  # type: ignore[call-arg]
+    except ValueError:
+        raise RequestError(f"There is no saved block {slug}; make one in the Prefect UI under Blocks.") from None
+    except RuntimeError:
+        raise RequestError(
+            f"The saved block {slug} has fields that are not valid; open it in the Prefect UI."
+        ) from None
+
+
+def _without(text: str, prefix: str) -> str:
+    rest = text.removeprefix(prefix)
+    if not rest:
+        raise RequestError(f"{text!r} names no source; give {SOURCE_FORMS}.")
+    return _expanded(rest)
+
+
+def _expanded(text: str) -> str:
+    """`~` and relative paths of this process made absolute: tasks may run in another folder."""
+    return text if "://" in text else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - text, not a path yet
+
+
+__all__ = ["BLOCKS", "AnySource", "Source", "find_source", "find_target", "find_workspace"]

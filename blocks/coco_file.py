@@ -1,0 +1,225 @@
+"""A COCO file of any size, read in bounded memory.
+
+Images and annotations come in any order, so they are first filed by image in a temporary database on disk; then each
+image comes out with its annotations, both in order of their ids.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any, Protocol
+
+import ijson
+import orjson
+
+from exporters import cocorle, masks
+from exporters.errors import OuthaulError, RequestError
+from exporters.model import (
+    Annotation,
+    Box,
+    Category,
+    Entry,
+    Mask,
+    Media,
+    Part,
+    Point,
+    Polygon,
+    Shape,
+    Skeleton,
+    Unknown,
+    compact,
+)
+
+IMAGE_KEYS = frozenset({"id", "file_name", "width", "height"})
+
+_SCHEMA = """
+    create table images (id text primary key, number integer, record blob) without rowid;
+    create table annotations (image text, number integer, position integer, record blob);
+    pragma synchronous = off;
+    pragma journal_mode = off;
+"""
+
+
+class Opener(Protocol):
+    def __call__(self) -> IO[bytes]: ...
+
+
+def is_coco(opener: Opener) -> bool:
+    """Whether a JSON file looks like COCO, told by its first well-known key."""
+    with opener() as handle, contextlib.suppress(ijson.JSONError, ijson.IncompleteJSONError):
+        for depth_one, (prefix, event, value) in enumerate(ijson.parse(handle, use_float=True)):
+            if prefix == "" and event == "map_key" and value in ("images", "annotations", "categories"):
+                return True
+            if depth_one > 10_000:
+                return False
+    return False
+
+
+def read_categories(opener: Opener, shown: str) -> tuple[Category, ...]:
+    return tuple(_category(record) for record in _items(opener, "categories.item", shown))
+
+
+def read_licenses(opener: Opener, shown: str) -> list[Any]:
+    return list(_items(opener, "licenses.item", shown))
+
+
+def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
+    """One JSON document an image: `{"image": {...}, "annotations": [...], "renumber": bool}`, by image id.
+
+    Raises:
+        RequestError: an id is missing or occurs twice, or an annotation names an image that the file does not list.
+    """
+    with tempfile.TemporaryDirectory() as folder, contextlib.closing(sqlite3.connect(Path(folder) / "by-image")) as db:
+        db.executescript(_SCHEMA)
+        try:
+            db.executemany(
+                "insert into images values (?, ?, ?)",
+                (
+                    (_key(image, "id", shown), _number(image), orjson.dumps(image))
+                    for image in _items(opener, "images.item", shown)
+                ),
+            )
+        except sqlite3.IntegrityError:
+            raise RequestError(f"{shown} has two images with one id; give each its own.") from None
+        db.executemany(
+            "insert into annotations values (?, ?, ?, ?)",
+            (
+                (_key(one, "image_id", shown), _number(one), position, orjson.dumps(one))
+                for position, one in enumerate(_items(opener, "annotations.item", shown))
+            ),
+        )
+        db.execute("create index by_image on annotations (image, number, position)")
+        _refuse_orphans(db, shown)
+        counts = "select count(*), count(distinct number), min(number) from annotations"
+        total, distinct, least = db.execute(counts).fetchone()
+        renumber = distinct < total or (least is not None and least < 1)
+        for image_id, image in db.execute("select id, record from images order by number, id"):
+            rows = db.execute("select record from annotations where image = ? order by number, position", (image_id,))
+            annotations = b",".join(row[0] for row in rows)
+            yield b'{"image":%b,"annotations":[%b],"renumber":%b}' % (
+                image,
+                annotations,
+                b"true" if renumber else b"false",
+            )
+
+
+def to_entry(document: Mapping[str, Any], dataset_id: str, split: str | None, media: Media) -> Entry:
+    image = document["image"]
+    size = (media.width or 0, media.height or 0)
+    return Entry(
+        id=str(image["id"]),
+        dataset_id=dataset_id,
+        name=str(image.get("file_name") or ""),
+        number=_number(image),
+        split=split,
+        medias=(media,),
+        annotations=tuple(_annotation(one, size, renumber=document["renumber"]) for one in document["annotations"]),
+        attributes={key: value for key, value in image.items() if key not in IMAGE_KEYS},
+        raw=compact(orjson.dumps(image)),
+    )
+
+
+def _annotation(record: Mapping[str, Any], size: tuple[int, int], *, renumber: bool) -> Annotation:
+    box = _box(record.get("bbox"))
+    area = record.get("area")
+    return Annotation(
+        id=str(record.get("id", "")),
+        shape=_shape(record, box, size),
+        category_id=None if record.get("category_id") is None else str(record["category_id"]),
+        number=None if renumber else _number(record),
+        box=box,
+        area=area if isinstance(area, int | float) else None,
+        is_crowd=bool(record.get("iscrowd")),
+        attributes=record["attributes"] if isinstance(record.get("attributes"), dict) else {},
+        raw=compact(orjson.dumps(record)),
+    )
+
+
+def _shape(record: Mapping[str, Any], box: Box | None, size: tuple[int, int]) -> Shape:
+    outline = _outline(record.get("segmentation"), size)
+    if isinstance(outline, Unknown):
+        return outline
+    keypoints = record.get("keypoints")
+    if isinstance(keypoints, list) and keypoints and len(keypoints) % 3 == 0:
+        points = tuple((float(x), float(y)) for x, y in zip(keypoints[0::3], keypoints[1::3], strict=True))
+        return Skeleton(points, tuple(int(seen) for seen in keypoints[2::3]), outline)
+    return outline or box or Unknown("annotation without box or segmentation")
+
+
+def _outline(segmentation: Any, size: tuple[int, int]) -> Polygon | Mask | Unknown | None:
+    try:
+        if isinstance(segmentation, list) and segmentation:
+            return Polygon(tuple(Part(_ring(flat)) for flat in segmentation))
+        if isinstance(segmentation, dict):
+            height, width = segmentation["size"]
+            counts = segmentation["counts"]
+            runs = cocorle.decompress(counts) if isinstance(counts, str) else tuple(int(run) for run in counts)
+            mask = Mask(int(width), int(height), runs)
+            if not masks.is_sound(mask) or (all(size) and (mask.width, mask.height) != size):
+                return Unknown("mask whose runs do not fit its picture")
+            return mask
+    except (OuthaulError, TypeError, ValueError, LookupError):
+        return Unknown("segmentation that cannot be read")
+    return None
+
+
+def _ring(flat: Any) -> tuple[Point, ...]:
+    if len(flat) < 6 or len(flat) % 2:
+        raise ValueError(len(flat))
+    return tuple((float(x), float(y)) for x, y in zip(flat[0::2], flat[1::2], strict=True))
+
+
+def _box(value: Any) -> Box | None:
+    try:
+        left, top, width, height = map(float, value)
+    except (TypeError, ValueError):
+        return None
+    return Box(left, top, width, height)
+
+
+def _category(record: Mapping[str, Any]) -> Category:
+    return Category(
+        id=str(record["id"]),
+        name=str(record.get("name", record["id"])),
+        number=_number(record),
+        parent=record.get("supercategory") or None,
+        keypoints=tuple(map(str, record.get("keypoints") or ())),
+        skeleton=tuple((start - 1, end - 1) for start, end in record.get("skeleton") or ()),
+    )
+
+
+def _number(record: Mapping[str, Any]) -> int | None:
+    number = record.get("id")
+    return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 63 else None
+
+
+def _key(record: Mapping[str, Any], name: str, shown: str) -> str:
+    if record.get(name) is None:
+        raise RequestError(f"{shown} has a record without {name}; every one needs it.")
+    return str(record[name])
+
+
+def _refuse_orphans(db: sqlite3.Connection, shown: str) -> None:
+    """An annotation of no image would vanish without anyone noticing."""
+    query = "select image, count(*) over () from annotations where image not in (select id from images) limit 1"
+    orphan = db.execute(query).fetchone()
+    if orphan:
+        raise RequestError(
+            f"{shown} has {orphan[1]} annotations of images that it does not list (the first of image {orphan[0]}); "
+            f"add the images or remove the annotations."
+        )
+
+
+def _items(opener: Opener, prefix: str, shown: str) -> Iterator[dict[str, Any]]:
+    with opener() as handle:
+        try:
+            for item in ijson.items(handle, prefix, use_float=True):
+                if not isinstance(item, dict):
+                    raise RequestError(f"{shown} is not COCO: {prefix} must be objects.")
+                yield item
+        except ijson.JSONError as error:
+            raise RequestError(f"{shown} is not sound JSON ({str(error).splitlines()[0][:100]}).") from None

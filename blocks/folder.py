@@ -1,0 +1,262 @@
+"""A folder as a source: COCO with its pictures, or a `jsonl` export of our own, at any URL, packed as a zip or not."""
+
+from __future__ import annotations
+
+import asyncio
+import posixpath
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import IO, Any, ClassVar
+
+import msgspec
+import orjson
+from prefect.blocks.fields import SecretDict
+from pydantic import Field, PrivateAttr
+
+from blocks import coco_file
+from blocks.source import MediaReader, Source, Where, find_dataset
+from blocks.storage import CHUNK_BYTES, Storage
+from exporters.errors import RequestError, SkippableError
+from exporters.jsonl import DATASETS, ENTRIES
+from exporters.model import Dataset, Entry, Media, decode_dataset, decode_entry
+from exporters.shard import MediaChoice
+
+_NOT_DATASETS = {"manifest.json", "receipt.json", "latest.json"}
+_GENERIC = re.compile(r"(_?annotations(\.coco)?|instances|instances_default|coco|labels|result|data)", re.IGNORECASE)
+_SPLIT = re.compile(
+    r"(?:instances|person_keypoints|annotations?|coco)_(?P<after>.+)|(?P<bare>(?:train|val|valid|test)\d*)"
+)
+
+
+class _Line(msgspec.Struct):
+    id: str
+    dataset_id: str
+    files: dict[str, str] = {}
+
+
+_decode_line = msgspec.json.Decoder(_Line).decode
+
+
+class FolderSource(Source):
+    """A folder of annotated pictures: COCO files with their images, or a `jsonl` export read back.
+
+    Example:
+        ```python
+        FolderSource(url="s3://datasets/coco").save("coco")
+        ```
+    """
+
+    _block_type_name = "Outhaul Folder"
+    _block_type_slug = "folder"
+    _description = "A folder with a COCO dataset or a jsonl export, at any URL."
+    takes_all_datasets: ClassVar[bool] = True
+
+    url: str = Field(
+        default=..., title="URL", description="A path or URL of a folder, of a zip, or of one COCO JSON file."
+    )
+    options: SecretDict = Field(
+        default_factory=lambda: SecretDict({}), description="Options of the fsspec backend, as JSON."
+    )
+    connections: int = Field(default=16, ge=1, le=64, description="Files read at once.")
+
+    _opened: tuple[Storage, list[str]] | None = PrivateAttr(default=None)
+
+    def identity(self) -> dict[str, str]:
+        return {"platform": "folder", "name": self._name}
+
+    def catalog(self) -> list[Dataset]:
+        storage, files = self._open()
+        if files == [DATASETS]:
+            return [_read_back(line) for line in storage.read(DATASETS).splitlines()]
+        return [self._coco_dataset(file, with_categories=False) for file in files]
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        found = find_dataset(self.catalog(), dataset_id, self._shown)
+        _, files = self._open()
+        return found if files == [DATASETS] else self._coco_dataset(f"{found.id}.json", with_categories=True)
+
+    def choose(self, wanted: Sequence[str]) -> list[Dataset]:
+        return super().choose(wanted or [dataset.id for dataset in self.catalog()])
+
+    def list_entries(self, dataset: Dataset, where: Where) -> Iterator[bytes]:  # noqa: ARG002 - has no filters
+        storage, files = self._open()
+        if files == [DATASETS]:
+            return self._listed_lines(storage, dataset)
+        return coco_file.list_images(self._opener(f"{dataset.id}.json"), self._shown_file(f"{dataset.id}.json"))
+
+    def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
+        storage, files = self._open()
+        if files == [DATASETS]:
+            yield from (self._entry_back(storage, line, media) for line in listing)
+            return
+        documents = [orjson.loads(line) for line in listing]
+        finder = _ImageFinder(storage, f"{dataset.id}.json", dataset.split)
+        for document in documents:
+            image = document["image"]
+            name = str(image.get("file_name") or "")
+            ref = finder.find(name) if media != "none" else ""
+            yield coco_file.to_entry(
+                document,
+                dataset.id,
+                dataset.split,
+                Media(
+                    id=str(image["id"]),
+                    name=posixpath.basename(name),
+                    ref=ref,
+                    version=_version(storage, ref),
+                    width=_extent(image.get("width")),
+                    height=_extent(image.get("height")),
+                ),
+            )
+
+    @asynccontextmanager
+    async def open_media(self) -> AsyncIterator[MediaReader]:
+        storage, _ = self._open()
+        yield _MediaReader(storage)
+
+    @property
+    def _shown(self) -> str:
+        return f"folder:{self.url}"
+
+    @property
+    def _name(self) -> str:
+        """The folder's own name: its place on this machine is nobody's business."""
+        last = posixpath.basename(self.url.rstrip("/"))
+        return re.sub(r"\.(zip|json)$", "", last) or "folder"
+
+    def _shown_file(self, name: str) -> str:
+        return f"{self.url.rstrip('/')}/{name}" if not self.url.endswith(".json") else self.url
+
+    def _open(self) -> tuple[Storage, list[str]]:
+        """The storage, and the files in it that describe datasets."""
+        if self._opened is None:
+            options = self.options.get_secret_value()
+            self._opened = self._open_file(options) if self.url.endswith(".json") else self._open_folder(options)
+        return self._opened
+
+    def _open_file(self, options: dict[str, Any]) -> tuple[Storage, list[str]]:
+        folder, _, name = self.url.rpartition("/")
+        storage = Storage(folder or ".", options)
+        if storage.size(name) is None:
+            raise RequestError(f"{self._shown} does not exist; check the path.")
+        if posixpath.basename(folder) == "annotations":  # its pictures lie beside that folder
+            return Storage(folder.rpartition("/")[0] or ".", options), [f"annotations/{name}"]
+        return storage, [name]
+
+    def _open_folder(self, options: dict[str, Any]) -> tuple[Storage, list[str]]:
+        storage = Storage(f"zip://::{self.url}" if self.url.endswith(".zip") else self.url, options)
+        if not self.url.endswith(".zip") and not storage.exists(""):
+            raise RequestError(f"{self._shown} does not exist; check the path.")
+        if storage.exists(DATASETS) and storage.exists(ENTRIES):
+            return storage, [DATASETS]
+        found = [name for name in _json_files(storage) if coco_file.is_coco(lambda name=name: storage.open(name))]
+        if not found:
+            raise RequestError(
+                f"{self._shown} holds no dataset: neither a COCO JSON file (at the top or in annotations/), nor "
+                f"{DATASETS} and {ENTRIES} of a jsonl export."
+            )
+        return storage, found
+
+    def _opener(self, name: str) -> Callable[[], IO[bytes]]:
+        storage, _ = self._open()
+        return lambda: storage.open(name)
+
+    def _coco_dataset(self, file: str, *, with_categories: bool) -> Dataset:
+        stem = posixpath.basename(file).removesuffix(".json")
+        folder = posixpath.basename(posixpath.dirname(file))
+        is_roboflow = stem == "_annotations.coco" and folder
+        split_match = _SPLIT.fullmatch(stem)
+        split = folder if is_roboflow else (split_match and (split_match["after"] or split_match["bare"])) or None
+        opener, shown = self._opener(file), self._shown_file(file)
+        return Dataset(
+            id=file.removesuffix(".json"),
+            name=(folder if is_roboflow else "") or (self._name if _GENERIC.fullmatch(stem) else stem),
+            modality="image",
+            split=None if split == "default" else split,
+            categories=coco_file.read_categories(opener, shown) if with_categories else (),
+            attributes={"licenses": coco_file.read_licenses(opener, shown)} if with_categories else {},
+        )
+
+    def _listed_lines(self, storage: Storage, dataset: Dataset) -> Iterator[bytes]:
+        with storage.open(ENTRIES) as handle:
+            for line in handle:
+                if _line(line, self._shown).dataset_id == dataset.id:
+                    yield line.rstrip(b"\n")
+
+    def _entry_back(self, storage: Storage, line: bytes, media: MediaChoice) -> Entry:
+        entry, files = decode_entry(line), _line(line, self._shown).files
+
+        def found(one: Media) -> Media:
+            ref = files.get(one.id, "") if media != "none" else ""
+            return msgspec.structs.replace(one, ref=ref, version=_version(storage, ref))
+
+        return msgspec.structs.replace(entry, medias=tuple(map(found, entry.medias)))
+
+
+class _ImageFinder:
+    """Where the pictures of a COCO file lie: the usual places, the one that served last tried first."""
+
+    def __init__(self, storage: Storage, file: str, split: str | None) -> None:
+        self._storage = storage
+        beside = posixpath.dirname(file)
+        splits = [split] if split else []
+        places = ["images", "", beside, *splits, *(f"images/{one}" for one in splits), "data", "train", "val", "test"]
+        self._places = list(dict.fromkeys(places))
+
+    def find(self, file_name: str) -> str:
+        """The picture's path in the folder; empty when it is nowhere, or would lie outside the folder."""
+        for place in self._places:
+            path = posixpath.normpath(posixpath.join(place, file_name))
+            if not file_name or path.startswith(("/", "..")):
+                continue
+            if self._storage.size(path) is not None:
+                self._places.remove(place)
+                self._places.insert(0, place)
+                return path
+        return ""
+
+
+class _MediaReader:
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def read(self, media: Media) -> AsyncIterator[bytes]:
+        if not media.ref:
+            raise SkippableError(media.id, f"its picture {media.name!r} is not in the folder")
+        handle = await asyncio.to_thread(self._storage.open, media.ref)
+        with handle:
+            while chunk := await asyncio.to_thread(handle.read, CHUNK_BYTES):
+                yield chunk
+
+
+def _json_files(storage: Storage) -> list[str]:
+    """JSON files where datasets keep their annotations: at the top and in its folders, without searching images."""
+    found = []
+    for folder in ("", "annotations", "train", "val", "valid", "test"):
+        pattern = storage.path(f"{folder}/*.json" if folder else "*.json")
+        for path in storage.fs.glob(pattern):
+            name = path.removeprefix(storage.root.rstrip("/")).lstrip("/")
+            if name not in _NOT_DATASETS:
+                found.append(name)
+    return sorted(found)
+
+
+def _version(storage: Storage, ref: str) -> str:
+    """Changes when the file may have: size and time, or the store's own tag."""
+    return str(storage.fs.ukey(storage.path(ref))) if ref else ""
+
+
+def _read_back(line: bytes) -> Dataset:
+    return decode_dataset(line)
+
+
+def _line(line: bytes, shown: str) -> _Line:
+    try:
+        return _decode_line(line)
+    except msgspec.MsgspecError as error:
+        raise RequestError(f"{shown}: a line of {ENTRIES} is not an entry ({error}).") from None
+
+
+def _extent(value: Any) -> int | None:
+    return int(value) if isinstance(value, int | float) and value > 0 else None

@@ -1,0 +1,272 @@
+"""One place in any storage that fsspec reaches: whole-or-nothing writes, streams, and errors that say what to do.
+
+What a reader can see at any moment: a file written by `write` is either absent or whole. Locally it is written beside
+its final name and renamed; in object stores it appears when the upload is completed, and is aborted when it fails.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import secrets
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import fsspec
+from fsspec.implementations.local import LocalFileSystem
+
+from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
+
+CHUNK_BYTES = 1 << 20
+BLOCK_BYTES = 16 << 20
+"""Size of an uploaded part: fsspec's own 50 MiB halves the speed and doubles the memory."""
+
+EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure", "abfss": "azure", "sftp": "sftp", "ssh": "sftp"}
+"""Which of our extras brings the backend of a URL."""
+
+_S3_DEFAULTS: dict[str, Any] = {
+    "use_listings_cache": False,  # with it, files that another machine has just written do not exist
+    "config_kwargs": {
+        "max_pool_connections": 32,
+        "request_checksum_calculation": "when_required",
+        "response_checksum_validation": "when_required",
+    },
+}
+
+
+def default_workspace_url() -> str:
+    """`$OUTHAUL_WORKSPACE`, else a folder in the user's cache."""
+    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return os.environ.get("OUTHAUL_WORKSPACE") or f"{cache}/outhaul"
+
+
+class Storage:
+    """A folder at a URL. Paths given to methods are relative to it, with `/` between folders."""
+
+    def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
+        self.url = url.rstrip("/") or "/"
+        scheme = fsspec.utils.get_protocol(url)
+        given = dict(options or {})
+        if scheme in ("s3", "s3a"):
+            given = _s3_options(given)
+        with translated(self.shown):
+            try:
+                self.fs, self.root = fsspec.core.url_to_fs(url, **given)
+            except ImportError:
+                extra = EXTRAS.get(scheme)
+                advice = f"install outhaul[{extra}]" if extra else f"install the fsspec backend for {scheme}"
+                raise RequestError(f"{self.shown} needs a package that is not installed; {advice}.") from None
+            except (ValueError, TypeError) as error:
+                raise RequestError(f"{self.shown} cannot be opened: {error}.") from None
+        self.root = self.root.rstrip("/") or "/"
+
+    @property
+    def shown(self) -> str:
+        """The URL as it may be shown: without a user name or password."""
+        scheme, separator, rest = self.url.partition("://")
+        return f"{scheme}://{rest.rpartition('@')[2]}" if separator and "@" in rest.split("/")[0] else self.url
+
+    @property
+    def is_local(self) -> bool:
+        return isinstance(self.fs, LocalFileSystem)
+
+    def path(self, name: str) -> str:
+        """The file system's own path of a file in this folder."""
+        return f"{self.root.rstrip('/')}/{name}" if name else self.root
+
+    def shown_path(self, name: str) -> str:
+        return f"{self.shown.rstrip('/')}/{name}" if name else self.shown
+
+    def exists(self, name: str) -> bool:
+        with translated(self.shown_path(name)):
+            return bool(self.fs.exists(self.path(name)))
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; None when there is none."""
+        with translated(self.shown_path(name)):
+            try:
+                return int(self.fs.info(self.path(name))["size"])
+            except FileNotFoundError:
+                return None
+
+    def files(self, name: str = "") -> dict[str, int]:
+        """All files below a folder, relative to it, with their sizes."""
+        top = self.path(name)
+        with translated(self.shown_path(name)):
+            found = self.fs.find(top, detail=True)
+        return {path[len(top) :].lstrip("/"): int(info["size"]) for path, info in sorted(found.items())}
+
+    def open(self, name: str) -> IO[bytes]:
+        with translated(self.shown_path(name)):
+            handle: IO[bytes] = self.fs.open(self.path(name), "rb", block_size=BLOCK_BYTES // 4)
+            return handle
+
+    def read(self, name: str) -> bytes:
+        with translated(self.shown_path(name)):
+            data: bytes = self.fs.cat_file(self.path(name))
+            return data
+
+    def stream(self, name: str) -> Iterator[bytes]:
+        with translated(self.shown_path(name)), self.open(name) as handle:
+            while chunk := handle.read(CHUNK_BYTES):
+                yield chunk
+
+    def write(self, name: str, chunks: Iterable[bytes], *, durable: bool = True) -> tuple[int, str]:
+        """Write a file whole, replacing one of the same name; returns its size and SHA-256.
+
+        Nothing is visible under the name before all chunks have been written, nor when one of them raises. `durable`
+        waits until a local disk has it: for files that others are told to rely on.
+        """
+        digest, size = hashlib.sha256(), 0
+
+        def counted() -> Iterator[bytes]:
+            nonlocal size
+            for chunk in chunks:
+                digest.update(chunk)
+                size += len(chunk)
+                yield chunk
+
+        with translated(self.shown_path(name)):
+            if self.is_local:
+                self._write_local(self.path(name), counted(), durable=durable)
+            else:
+                self._write_remote(self.path(name), counted())
+        return size, digest.hexdigest()
+
+    def move_in(self, local: Path, name: str) -> None:
+        """Take over a local file: renamed on the same disk, uploaded elsewhere (then the local one stays)."""
+        with translated(self.shown_path(name)):
+            if self.is_local:
+                target = Path(self.path(name))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                local.replace(target)
+            else:
+                self.fs.put_file(str(local), self.path(name))
+
+    def remove(self, name: str) -> None:
+        with translated(self.shown_path(name)), contextlib.suppress(FileNotFoundError):
+            self.fs.rm_file(self.path(name))
+
+    def check_writable(self) -> None:
+        """Write and remove a small file, and every folder that had to be made for it.
+
+        Raises:
+            RequestError: this place cannot be written to.
+        """
+        made = self._missing_folders() if self.is_local else []
+        probe = f".outhaul-probe-{secrets.token_hex(8)}"
+        try:
+            self.write(probe, [b"outhaul checks that it may write here\n"])
+            self.remove(probe)
+        finally:
+            for folder in made:
+                with contextlib.suppress(OSError):
+                    folder.rmdir()
+
+    def _missing_folders(self) -> list[Path]:
+        """The folders on the way to this one that do not exist, innermost first."""
+        here = Path(self.root)
+        return [folder for folder in (here, *here.parents) if not folder.exists()]
+
+    def _write_local(self, path: str, chunks: Iterable[bytes], *, durable: bool) -> None:
+        target = Path(path)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.part")
+        try:
+            with partial.open("xb") as handle:
+                for chunk in chunks:
+                    handle.write(chunk)
+                if durable:
+                    handle.flush()
+                    os.fsync(handle.fileno())
+            partial.replace(target)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _write_remote(self, path: str, chunks: Iterable[bytes]) -> None:
+        with contextlib.suppress(NotImplementedError):
+            self.fs.makedirs(path.rpartition("/")[0], exist_ok=True) if self._has_folders else None
+        handle = self.fs.open(path, "wb", block_size=BLOCK_BYTES, autocommit=False)
+        try:
+            for chunk in chunks:
+                handle.write(chunk)
+            handle.close()
+            handle.commit()
+        except BaseException:
+            # Closing publishes what is there in some backends: throw it away instead, open upload and all.
+            with contextlib.suppress(Exception):
+                handle.discard()
+            handle.closed = True
+            raise
+
+    @property
+    def _has_folders(self) -> bool:
+        return fsspec.utils.get_protocol(self.url) not in ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
+
+
+def _s3_options(given: dict[str, Any]) -> dict[str, Any]:
+    """What the block says, else the environment: `OUTHAUL_S3_ENDPOINT_URL`, else AWS's own variables."""
+    options = {**_S3_DEFAULTS, **given}
+    endpoint = os.environ.get("OUTHAUL_S3_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3")
+    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
+    if endpoint:
+        options.setdefault("endpoint_url", endpoint)
+    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
+    if region or options.get("endpoint_url"):
+        options.setdefault("client_kwargs", {"region_name": region or "us-east-1"})
+    return options
+
+
+@contextlib.contextmanager
+def translated(place: str) -> Iterator[None]:
+    """Turn the exceptions of storage backends into ours; `place` is shown in the message."""
+    try:
+        yield
+    except OuthaulError:
+        raise
+    except OSError as error:
+        raise _os_error(place, error) from None
+    except Exception as error:
+        known = _client_error(place, error)
+        if known is None:
+            raise
+        raise known from None
+
+
+def _os_error(place: str, error: OSError) -> OuthaulError:
+    match error:
+        case FileNotFoundError():
+            return RequestError(f"{place} does not exist; check the address.")
+        case FileExistsError() | NotADirectoryError() | IsADirectoryError():
+            return RequestError(f"{place} cannot be used: a file lies where a folder is needed, or the reverse.")
+        case PermissionError():
+            return RequestError(f"{place} may not be read or written ({_said(error)}); check the rights.")
+        case TimeoutError() | ConnectionError():
+            return RetriableError(f"{place} cannot be reached ({_said(error)}); try again later.")
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return FatalError(f"There is no space left for {place}; free some and run again.")
+    if error.errno in (errno.EROFS, errno.EINVAL, errno.ENAMETOOLONG, errno.ENODEV):
+        return RequestError(f"{place} cannot be used ({_said(error)}); check the address.")
+    return RetriableError(f"{place} failed ({_said(error)}); try again later.")
+
+
+def _client_error(place: str, error: Exception) -> OuthaulError | None:
+    """What botocore means, told by name so that S3's libraries load only where S3 is used."""
+    name, module = type(error).__name__, type(error).__module__.partition(".")[0]
+    if module not in ("botocore", "aiobotocore"):
+        return None
+    if name in ("NoCredentialsError", "PartialCredentialsError"):
+        return RequestError(
+            f"There are no credentials for {place}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a block."
+        )
+    if name in ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"):
+        return RetriableError(f"{place} cannot be reached ({name}); check the endpoint and that it is up.")
+    return RequestError(f"{place} cannot be used ({_said(error)}); check the address and the settings.")
+
+
+def _said(error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return str(text).split("\n", maxsplit=1)[0][:160]

@@ -1,0 +1,107 @@
+"""The workspace, opened: what a run keeps between its tasks, and the media store that outlives runs.
+
+    snapshot/<sha>.jsonl.zst    fetched shards and listings, named by their content
+    media/<sha256>              media bytes, each distinct file once
+    media-keys/<key>            what is known of a file under the source's own name for it
+    parts/<key>/...             what exporters made of a shard
+    packages/<key>.json         what a package consists of
+
+Everything is named by its content or by all that it depends on, and written whole: a killed run leaves nothing that the
+next one could take for more than it is. Any number of workers may share one workspace.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import tempfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import msgspec
+import zstandard
+
+from blocks.storage import Storage
+from exporters.errors import FatalError
+from exporters.upright import MediaFile
+
+_decode_media_file = msgspec.json.Decoder(MediaFile).decode
+
+
+class Store:
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+
+    def identity(self) -> str:
+        """A name made once for each workspace: what caches say about another, or a former one, is not about this."""
+        name = "workspace.json"
+        if not self.storage.exists(name):
+            self.storage.write(name, [msgspec.json.encode({"id": secrets.token_hex(8), "layout": 1})])
+        found: str = msgspec.json.decode(self.storage.read(name))["id"]
+        return found
+
+    def save_lines(self, lines: Iterable[bytes]) -> tuple[str, str]:
+        """Keep a sequence of lines, compressed, under a name made of their content; returns path and SHA-256."""
+        digest = hashlib.sha256()
+        with tempfile.TemporaryDirectory() as folder:
+            spool = Path(folder) / "lines"
+            with spool.open("wb") as raw, zstandard.ZstdCompressor(level=3).stream_writer(raw) as writer:
+                for line in lines:
+                    digest.update(line + b"\n")
+                    writer.write(line + b"\n")
+            sha256 = digest.hexdigest()
+            name = f"snapshot/{sha256}.jsonl.zst"
+            if not self.storage.exists(name):
+                with spool.open("rb") as handle:
+                    self.storage.write(name, iter(lambda: handle.read(1 << 20), b""))
+        return name, sha256
+
+    def load_lines(self, name: str) -> Iterator[bytes]:
+        """The lines kept under this name, one at a time."""
+        with self.storage.open(name) as handle, zstandard.ZstdDecompressor().stream_reader(handle) as reader:
+            rest = b""
+            while chunk := reader.read(1 << 20):
+                *lines, rest = (rest + chunk).split(b"\n")
+                yield from lines
+        if rest:
+            raise FatalError(f"{self.storage.shown_path(name)} is cut short; remove the workspace and run again.")
+
+    def save_blob(self, data: bytes) -> tuple[str, str]:
+        """Keep some bytes under a name made of their content; returns path and SHA-256."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        name = f"snapshot/{sha256}"
+        if not self.storage.exists(name):
+            self.storage.write(name, [data])
+        return name, sha256
+
+    def known_media(self, key: str) -> MediaFile | None:
+        """The file fetched earlier under this key, if its bytes are still whole."""
+        name = f"media-keys/{key[:2]}/{key}"
+        if not self.storage.exists(name):
+            return None
+        found = _decode_media_file(self.storage.read(name))
+        return found if self.storage.size(media_path(found.sha256)) == found.size else None
+
+    def keep_media(self, key: str, local: Path, file: MediaFile) -> None:
+        """Take over a fetched file. Its key is written last: who sees the key finds the bytes."""
+        path = media_path(file.sha256)
+        if self.storage.size(path) != file.size:
+            self.storage.move_in(local, path)
+        self.storage.write(f"media-keys/{key[:2]}/{key}", [msgspec.json.encode(file)], durable=False)
+
+    def spool_folder(self) -> Path:
+        """A local folder for files on their way in, on the store's own disk where it has one."""
+        if self.storage.is_local:
+            folder = Path(self.storage.path("incoming"))
+            folder.mkdir(parents=True, exist_ok=True)
+            return folder
+        return Path(tempfile.gettempdir())
+
+
+def media_path(sha256: str) -> str:
+    return f"media/{sha256[:2]}/{sha256}"
+
+
+def media_key(*facts: str) -> str:
+    """The name under which a source's file is remembered: a digest of all that tells its bytes from others."""
+    return hashlib.sha256("\0".join(facts).encode()).hexdigest()

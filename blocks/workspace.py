@@ -1,0 +1,30 @@
+"""Where exports keep what they work on, as a Prefect block with a form; `blocks.store` is what it opens to."""
+
+from __future__ import annotations
+
+from prefect.blocks.core import Block
+from prefect.blocks.fields import SecretDict
+from pydantic import Field
+
+from blocks.storage import Storage, default_workspace_url
+from blocks.store import Store
+
+
+class Workspace(Block):
+    """Where runs keep what they work on, shared by all workers."""
+
+    _block_type_name = "Outhaul Workspace"
+    _block_type_slug = "outhaul-workspace"
+    _description = "Where exports keep what they work on."
+
+    url: str = Field(
+        default_factory=default_workspace_url,
+        title="URL",
+        description="A path, or a URL that all workers reach; may grow large.",
+    )
+    options: SecretDict = Field(
+        default_factory=lambda: SecretDict({}), description="Options of the fsspec backend, as JSON."
+    )
+
+    def open(self) -> Store:
+        return Store(Storage(self.url, self.options.get_secret_value()))

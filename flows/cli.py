@@ -1,0 +1,170 @@
+"""The command line. Light on purpose: each command imports what it needs when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from typing import Any
+
+from exporters.errors import OuthaulError, RequestError
+
+FAILED, WRONG_REQUEST, INTERRUPTED = 1, 2, 130
+
+Outcome = tuple[int, str, dict[str, Any]]
+"""Exit status, text for people, object for `--json`."""
+
+EPILOG = """\
+SOURCE is a saved block (idah/production), idah+https://HOST, or folder:PATH.
+Secrets come from a saved block or the environment: OUTHAUL_API_KEY, or OUTHAUL_EMAIL and OUTHAUL_PASSWORD.
+URL is a path or anything fsspec reaches (s3://bucket/folder, with AWS_* variables), or block:NAME for a saved target.
+
+exit status: 0 all delivered, 1 failed, 2 the request was wrong and nothing was fetched,
+             3 delivered with entries left out under --on-error skip
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The console script `outhaul`."""
+    arguments = _parser().parse_args(argv)
+    wants_json = getattr(arguments, "json", False)
+    try:
+        with _interruptible():
+            status, text, document = _carry_out(arguments)
+    except OuthaulError as error:
+        status = WRONG_REQUEST if isinstance(error, RequestError) else FAILED
+        text, document = "", {"error": str(error), "exit_status": status}
+        for line in str(error).splitlines():
+            print(f"outhaul: {line}", file=sys.stderr)
+    except KeyboardInterrupt:
+        status, text, document = INTERRUPTED, "", {"error": "interrupted", "exit_status": INTERRUPTED}
+        print("outhaul: interrupted; what was fetched is kept, the next run goes on from there.", file=sys.stderr)
+    with contextlib.suppress(BrokenPipeError):
+        if wants_json:
+            print(json.dumps(document, ensure_ascii=False))
+        elif text:
+            print(text)
+        sys.stdout.flush()
+    sys.exit(status)
+
+
+def _carry_out(arguments: argparse.Namespace) -> Outcome:
+    if arguments.command in ("export", "demo", "datasets"):
+        _prepare(arguments)
+    match arguments.command:
+        case "export":
+            from flows.commands import export_command as command  # noqa: PLC0415
+        case "demo":
+            from flows.demo import demo_command as command  # noqa: PLC0415
+        case "datasets":
+            from flows.commands import datasets_command as command  # noqa: PLC0415
+        case "formats":
+            from flows.catalog import formats_command as command  # noqa: PLC0415
+        case "verify":
+            from flows.catalog import verify_command as command  # noqa: PLC0415
+        case _:
+            from flows.demo import sandbox_command as command  # noqa: PLC0415
+    outcome: Outcome = command(arguments)
+    return outcome
+
+
+def _prepare(arguments: argparse.Namespace) -> None:
+    """Prefect reads its settings when it is imported, so they are set before."""
+    from blocks.storage import default_workspace_url  # noqa: PLC0415
+    from flows.settings import prepare  # noqa: PLC0415
+
+    given = getattr(arguments, "workspace", "")
+    prepare(os.path.abspath(given) if given and "://" not in given else given or default_workspace_url())  # noqa: PTH100
+
+
+@contextlib.contextmanager
+def _interruptible() -> Any:
+    """SIGTERM ends a run as Ctrl-C does."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="outhaul",
+        description="Haul annotated datasets out of labelling platforms.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"outhaul {metadata.version('outhaul')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    _add_export(commands)
+    _add_demo(commands)
+    _add_formats(commands)
+    _add_datasets(commands)
+    _add_verify(commands)
+    _add_sandbox(commands)
+    return parser
+
+
+def _add(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(
+        name, help=text, description=text, epilog=EPILOG, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    command.add_argument("--json", action="store_true", help="print one JSON object on standard output, nothing else")
+    return command
+
+
+def _add_export(commands: Any) -> None:
+    command = _add(commands, "export", "Export datasets and deliver them as one package.")
+    many: dict[str, Any] = {"action": "extend", "nargs": "+", "default": []}
+    command.add_argument("source", metavar="SOURCE")
+    command.add_argument("--dataset", metavar="ID", **many, help="datasets by id or name (folders: all by default)")
+    command.add_argument("--as", dest="format", metavar="FORMAT", default="coco", help="see outhaul formats (coco)")
+    command.add_argument("--to", metavar="URL", required=True, help="where to deliver")
+    command.add_argument("--where", metavar="NAME=VALUE", **many, help="filters on entries, such as status=completed")
+    command.add_argument("--media", choices=("none", "original", "all"), default="original", help="files to take along")
+    command.add_argument("--package", choices=("zip", "tar", "directory"), default="zip")
+    command.add_argument("--option", metavar="NAME=VALUE", **many, help="options of the format")
+    command.add_argument("--on-error", choices=("fail", "skip"), default="fail", help="what a bad entry means")
+    command.add_argument("--strict", action="store_true", help="fail rather than leave annotations out")
+    command.add_argument("--name", default="", help="of the delivered folder (the datasets' names)")
+    command.add_argument("--workspace", metavar="URL", default="", help="where to work ($OUTHAUL_WORKSPACE or a cache)")
+    command.add_argument("--shard-entries", type=int, metavar="N", default=1000, help="entries a task (1000)")
+    command.add_argument("--dry-run", action="store_true", help="check everything, say what would be done, stop")
+
+
+def _add_demo(commands: Any) -> None:
+    command = _add(commands, "demo", "Start a sandbox platform, export from it for real, show where to look.")
+    command.add_argument("--to", metavar="URL", default="outhaul-demo", help="where to deliver (outhaul-demo)")
+    command.add_argument("--entries", type=int, metavar="N", default=24, help="entries of the platform (24)")
+    command.add_argument("--workspace", metavar="URL", default="", help="where to work ($OUTHAUL_WORKSPACE or a cache)")
+
+
+def _add_formats(commands: Any) -> None:
+    command = _add(commands, "formats", "List the formats, what they hold, and their options.")
+    command.add_argument("--modality", default="", help="only formats for it, such as image")
+
+
+def _add_datasets(commands: Any) -> None:
+    _add(commands, "datasets", "List what a source offers.").add_argument("source", metavar="SOURCE")
+
+
+def _add_verify(commands: Any) -> None:
+    command = _add(commands, "verify", "Check a delivered export against its manifest.")
+    command.add_argument("url", metavar="URL", help="the export's folder, or the one above for the newest")
+
+
+def _add_sandbox(commands: Any) -> None:
+    command = _add(commands, "sandbox", "Run a stand-in platform to develop against.")
+    command.add_argument("platform", choices=("idah",))
+    command.add_argument("--entries", type=int, metavar="N", default=24)
+    command.add_argument("--port", type=int, metavar="P", default=8717)
+    command.add_argument("--seed", type=int, metavar="S", default=7, help="the same seed draws the same pictures")

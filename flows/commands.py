@@ -1,0 +1,121 @@
+"""The commands that talk to platforms. Imported only when one of them is called: Prefect takes seconds."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import ValidationError
+
+from blocks.catalog import AnySource, find_source, find_target, find_workspace
+from blocks.target import Target
+from blocks.workspace import Workspace
+from exporters import RequestError
+from flows import display
+from flows.manifest import counts
+from flows.plan import check, make_plan
+from flows.results import Plan, Request, Summary
+
+DELIVERED, DELIVERED_WITH_FAULTS = 0, 3
+
+
+def export_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
+    """Carry out `outhaul export`; returns exit status, text for people, and the object for `--json`."""
+    request = read_request(arguments)
+    source, target, workspace = (
+        find_source(arguments.source),
+        find_target(arguments.to),
+        find_workspace(arguments.workspace),
+    )
+    if arguments.dry_run:
+        plan = make_plan(request, source, target, workspace)
+        warn(plan.warnings)
+        return DELIVERED, display.plan_text(plan), plan_object(plan)
+    warn(check(request, source, target).warnings)
+    summary = run(request, source, target, workspace, wants_bars=not arguments.json)
+    status = DELIVERED_WITH_FAULTS if summary.tally.has_faults else DELIVERED
+    return status, display.summary_text(summary), summary_object(summary)
+
+
+def run(
+    request: Request, source: AnySource, target: Target, workspace: Workspace, *, wants_bars: bool = True
+) -> Summary:
+    """Run the flow here, with a Prefect API of its own unless one is configured."""
+    from flows.export import export  # noqa: PLC0415 - a refused request need not wait for it
+
+    parameters = {**request.model_dump(), "datasets": list(request.datasets), "where": list(request.where)}
+    with display.bars(wanted=wants_bars):
+        summary: Summary = export(source=source, target=target, workspace=workspace, **parameters)
+    return summary
+
+
+def datasets_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
+    """Carry out `outhaul datasets`."""
+    found = find_source(arguments.source).catalog()
+    rows = [{"id": one.id, "name": one.name, "modality": one.modality, "entries": one.entries_count} for one in found]
+    lines = [
+        f"{one.id}  {one.modality:<8} {'?' if one.entries_count is None else one.entries_count:>8} entries  {one.name}"
+        for one in found
+    ]
+    return DELIVERED, "\n".join(lines) or "No datasets.", {"datasets": rows}
+
+
+def read_request(arguments: Namespace) -> Request:
+    try:
+        return Request(
+            datasets=tuple(arguments.dataset),
+            exporter=arguments.format,
+            options=dict(_option(text) for text in arguments.option),
+            where=tuple(arguments.where),
+            media=arguments.media,
+            package=arguments.package,
+            on_error=arguments.on_error,
+            strict=arguments.strict,
+            name=arguments.name,
+            shard_entries=arguments.shard_entries,
+        )
+    except ValidationError as error:
+        detail = error.errors()[0]
+        raise RequestError(f"{detail['loc'][0]} {detail['input']!r} is wrong: {detail['msg']}.") from None
+
+
+def summary_object(summary: Summary) -> dict[str, Any]:
+    delivery = summary.delivery
+    return {
+        **delivery.model_dump(mode="json"),
+        "was_there": delivery.was_there,
+        "name": summary.plan.name,
+        "exporter": summary.plan.request.exporter,
+        "counts": counts(summary.tally),
+        "left_out": [left.model_dump(mode="json") for left in summary.tally.left_out],
+        "changed": summary.tally.changed,
+        "downloaded_files": summary.downloaded_files,
+        "media_bytes": summary.media_bytes,
+        "warnings": list(summary.plan.warnings),
+    }
+
+
+def plan_object(plan: Plan) -> dict[str, Any]:
+    return {
+        "dry_run": True,
+        "name": plan.name,
+        "exporter": plan.request.exporter,
+        "options": plan.options,
+        "entries": plan.entries,
+        "shards": len(plan.shards),
+        "warnings": list(plan.warnings),
+    }
+
+
+def _option(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals or not name:
+        raise RequestError(f"The option {text!r} is not of the form name=value.")
+    return name, value
+
+
+def warn(warnings: Sequence[str]) -> None:
+    for warning in warnings:
+        print(f"outhaul: {warning}", file=sys.stderr)

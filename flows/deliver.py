@@ -1,0 +1,144 @@
+"""deliver: the package to the target, the manifest behind it, the receipt last.
+
+What a reader of the target can see at any moment: a folder without a receipt is not an export yet, whatever lies in it.
+A folder with one is whole, and is never touched again: delivering the same export a second time moves nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+
+import orjson
+from prefect import task
+from prefect.runtime import flow_run
+
+from blocks.storage import Storage
+from blocks.store import Store
+from blocks.target import Target
+from blocks.workspace import Workspace
+from exporters import FatalError, RetriableError
+from flows import progress
+from flows.archive import tar_stream, zip_stream
+from flows.fetch import load_datasets
+from flows.index import Member, decode_member
+from flows.manifest import (
+    LATEST,
+    MANIFEST,
+    PRETTY,
+    RECEIPT,
+    ListedFile,
+    PackedFile,
+    decode_receipt,
+    manifest_chunks,
+    receipt,
+)
+from flows.policy import PATIENT
+from flows.results import Delivery, Package, Plan
+
+FILES_AT_ONCE = 8
+STREAMS = {"zip": zip_stream, "tar": tar_stream}
+
+
+@task(name="deliver", task_run_name="deliver", **PATIENT)
+def deliver(package: Package, plan: Plan, target: Target, workspace: Workspace) -> Delivery:
+    """Deliver a package unless it lies there already. The archive is made while it is uploaded; holds one chunk."""
+    storage, store = target.storage(), workspace.open()
+    folder = f"{plan.name}/{package.export_id}"
+    if (found := delivered_already(storage, folder)) is not None:
+        return _delivery(package, plan, storage, found, moved=(0, 0))
+    started = datetime.now(UTC)
+    progress.expect("deliver", package.bytes)
+    if plan.request.package == "directory":
+        packed, moved_files = PackedFile("directory"), _put_directory(package, folder, storage, store)
+    else:
+        packed, moved_files = _put_archive(package, plan, folder, storage, store), 1
+    members = _index(package, store)
+    chunks = manifest_chunks(plan, package, packed, load_datasets(plan, store), members)
+    manifest = ListedFile(MANIFEST, *storage.write(f"{folder}/{MANIFEST}", chunks))
+    _check_sizes(storage, folder, packed, manifest, package, store)
+    times = (started, datetime.now(UTC))
+    link = storage.shown_path(f"{folder}/{packed.file}".rstrip("/"))
+    storage.write(f"{folder}/{RECEIPT}", [receipt(package, packed, manifest, flow_run.id or "", times, link)])
+    storage.write(f"{plan.name}/{LATEST}", [_latest(package, times[1])])
+    return _delivery(package, plan, storage, packed, moved=(moved_files, packed.size or package.bytes))
+
+
+def delivered_already(storage: Storage, folder: str) -> PackedFile | None:
+    """The package in a folder that has a receipt; None when there is none."""
+    if not storage.exists(f"{folder}/{RECEIPT}"):
+        return None
+    return decode_receipt(storage.read(f"{folder}/{RECEIPT}")).package
+
+
+def _put_archive(package: Package, plan: Plan, folder: str, storage: Storage, store: Store) -> PackedFile:
+    kind = plan.request.package
+    file = f"{plan.name}.{kind}"
+    contents = ((member, _counted(member.read(store.storage))) for member in _index(package, store))
+    size, sha256 = storage.write(f"{folder}/{file}", STREAMS[kind](contents))
+    return PackedFile(kind, file, size, sha256)
+
+
+def _put_directory(package: Package, folder: str, storage: Storage, store: Store) -> int:
+    """Every file of the package, several at once; the index is read along, never held."""
+
+    def put(member: Member) -> None:
+        storage.write(f"{folder}/{member.path}", _counted(member.read(store.storage)), durable=False)
+
+    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        members, done = _index(package, store), 0
+        while batch := [member for member, _ in zip(members, range(32 * FILES_AT_ONCE), strict=False)]:
+            done += sum(1 for _ in pool.map(put, batch))
+    return done
+
+
+def _check_sizes(
+    storage: Storage, folder: str, packed: PackedFile, manifest: ListedFile, package: Package, store: Store
+) -> None:
+    """Look at the far end whether everything arrived in full length.
+
+    Raises:
+        RetriableError: something did not; the delivery starts over, and nobody has seen a receipt.
+    """
+    found = storage.files(folder)
+    expected: Iterable[tuple[str, int]] = [(packed.file, packed.size)]
+    if packed.kind == "directory":
+        expected = ((member.path, member.size) for member in _index(package, store))
+    for path, size in (*expected, (manifest.path, manifest.size)):
+        if found.get(path) != size:
+            raise RetriableError(
+                f"{storage.shown_path(f'{folder}/{path}')} should have {size} bytes, but the target has "
+                f"{found.get(path, 'none')}; it may be short of space or lose writes, try again later."
+            )
+
+
+def _index(package: Package, store: Store) -> Iterator[Member]:
+    return map(decode_member, store.load_lines(package.index))
+
+
+def _counted(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        progress.advance("deliver", len(chunk), len(chunk))
+        yield chunk
+
+
+def _latest(package: Package, at: datetime) -> bytes:
+    document = {"export_id": package.export_id, "receipt": f"{package.export_id}/{RECEIPT}", "at": at.isoformat()}
+    return orjson.dumps(document, option=PRETTY)
+
+
+def _delivery(package: Package, plan: Plan, storage: Storage, packed: PackedFile, moved: tuple[int, int]) -> Delivery:
+    folder = f"{plan.name}/{package.export_id}"
+    if packed.kind != plan.request.package:
+        raise FatalError(f"{storage.shown_path(folder)} holds another kind of package; deliver elsewhere.")
+    return Delivery(
+        export_id=package.export_id,
+        url=storage.shown_path(folder),
+        package=packed.file,
+        package_bytes=packed.size or package.bytes,
+        package_sha256=packed.sha256,
+        moved_files=moved[0],
+        moved_bytes=moved[1],
+        link=storage.shown_path(f"{folder}/{packed.file}".rstrip("/")),
+    )

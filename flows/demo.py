@@ -1,0 +1,90 @@
+"""The commands around the sandbox platform: `demo` and `sandbox`."""
+
+from __future__ import annotations
+
+import errno
+from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from pydantic import SecretStr
+
+from blocks.sandbox.idah import DEMO_API_KEY, DEMO_EMAIL, DEMO_PASSWORD, IdahSandbox
+from blocks.storage import Storage
+from exporters import RequestError
+from flows.results import Request
+
+PORT = 8717
+"""Always the same one where it is free: the platform's address is part of what an export is named by."""
+
+
+def demo_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
+    """Export the sandbox's dataset as COCO, as a folder that can be looked into."""
+    from blocks.catalog import find_target, find_workspace  # noqa: PLC0415 - `sandbox` does without Prefect
+    from blocks.idah import IdahSource  # noqa: PLC0415
+    from flows import commands, display  # noqa: PLC0415
+    from flows.plan import check  # noqa: PLC0415
+
+    target, workspace = find_target(arguments.to), find_workspace(arguments.workspace)
+    request = Request(exporter="coco", package="directory")
+    with _platform(arguments.entries) as url:
+        source = IdahSource(url=url, api_key=SecretStr(DEMO_API_KEY))
+        commands.warn(check(request, source, target).warnings)
+        summary = commands.run(request, source, target, workspace, wants_bars=not arguments.json)
+    text = display.summary_text(summary)
+    text += "\n\n" + _tree(target.storage(), f"{summary.plan.name}/{summary.delivery.export_id}")
+    return 0, text, commands.summary_object(summary)
+
+
+def sandbox_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
+    """Serve until interrupted."""
+    sandbox = IdahSandbox(entries=arguments.entries, seed=arguments.seed)
+
+    def announce(url: str) -> None:
+        print(
+            f"IDAH sandbox with {arguments.entries} entries at {url}\n"
+            f"  e-mail {DEMO_EMAIL}, password {DEMO_PASSWORD}, or\n\n"
+            f"  export OUTHAUL_API_KEY={DEMO_API_KEY}\n"
+            f"  outhaul export idah+{url} --as coco --to out\n\n"
+            f"Ctrl-C ends it.",
+            flush=True,
+        )
+
+    try:
+        sandbox.run_forever(port=arguments.port, on_start=announce)
+    except KeyboardInterrupt:
+        pass
+    except OSError as error:
+        raise RequestError(f"Port {arguments.port} cannot be used ({error.strerror}); give another --port.") from None
+    return 0, "", {}
+
+
+@contextmanager
+def _platform(entries: int) -> Iterator[str]:
+    sandbox = IdahSandbox(entries=entries)
+    for port in (PORT, 0):
+        try:
+            with sandbox.serve(port=port) as url:
+                yield url
+                return
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE or not port:
+                raise
+
+
+def _tree(storage: Storage, folder: str) -> str:
+    """The delivered folder, long lists cut short."""
+    lines = [f"{folder}/"]
+    shown: dict[str, int] = {}
+    files = list(storage.files(folder))
+    for path in files:
+        parent, _, name = path.rpartition("/")
+        shown[parent] = shown.get(parent, 0) + 1
+        if parent and shown[parent] == 1:
+            lines.append(f"  {parent}/")
+        if shown[parent] <= 3:
+            lines.append(f"  {'  ' if parent else ''}{name}")
+        elif shown[parent] == sum(1 for one in files if one.rpartition("/")[0] == parent):
+            lines.append(f"    ... {shown[parent] - 3} more")
+    return "\n".join(lines)

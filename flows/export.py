@@ -1,0 +1,100 @@
+"""The export flow: what runs, in what order, and what each step hands to the next.
+
+           source                              workspace                                 target
+    plan ───▶ fetch[shard] ──▶ snapshot ──▶ transform[shard] ──▶ parts ──┐
+      │            └────▶ media[shard] ──▶ media store ──────────────────┴─▶ package ──▶ deliver ──▶ manifest, receipt
+
+Running it twice is safe at any point: everything in the workspace is named by its content, an export is named by all
+that it consists of, and one that lies at the target already is left alone. What a killed run had done is found again.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from prefect import flow, unmapped
+from prefect.futures import PrefectFuture, PrefectFutureList
+from prefect.runtime import flow_run
+from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
+
+from blocks.catalog import AnySource
+from blocks.target import Target
+from blocks.workspace import Workspace
+from flows.deliver import deliver
+from flows.fetch import fetch
+from flows.media import fetch_media
+from flows.package import make_package
+from flows.plan import plan_export
+from flows.report import publish
+from flows.results import FetchedMedia, FetchedShard, Plan, Request, Summary
+from flows.survey import take_survey
+from flows.transform import transform
+
+Fetching = PrefectFutureList[FetchedShard]
+
+
+def _run_name() -> str:
+    parameters = flow_run.parameters
+    datasets = parameters.get("datasets") or []
+    which = f" · {len(datasets)} datasets" if len(datasets) > 1 else ""
+    return f"{parameters['source'].get_block_type_slug()} to {parameters['exporter']}{which}"
+
+
+@flow(name="export", flow_run_name=_run_name, task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type]
+def export(
+    source: AnySource,
+    target: Target,
+    datasets: list[str] = Field(
+        default=[], description="Ids or names; none: all of a folder, the only one of a platform."
+    ),
+    exporter: str = Field(default="coco", description="The format: see `outhaul formats`."),
+    options: dict[str, Any] = Field(default={}, description="Options of the format."),
+    where: list[str] = Field(default=[], description="Filters on entries, such as status=completed."),
+    media: Literal["none", "original", "all"] = Field(default="original", description="Which files to take along."),
+    package: Literal["zip", "tar", "directory"] = Field(default="zip", description="What to deliver it as."),
+    on_error: Literal["fail", "skip"] = Field(default="fail", description="What one bad entry means for the others."),
+    strict: bool = Field(default=False, description="Refuse, rather than leave out what the format cannot hold."),
+    name: str = Field(default="", description="Of the delivered folder and file; empty: the datasets' names."),
+    workspace: Workspace = Field(default_factory=Workspace, description="Where the run keeps what it works on."),
+    shard_entries: int = Field(default=1000, ge=1, description="Entries in a task; more is fewer, longer tasks."),
+) -> Summary:
+    """Export annotated datasets from a platform or a folder, and deliver them as one proven package."""
+    request = Request(
+        datasets=tuple(datasets), exporter=exporter, options=options, where=tuple(where), media=media, package=package,
+        on_error=on_error, strict=strict, name=name, shard_entries=shard_entries,
+    )  # fmt: skip
+
+    plan = plan_export(request, source, target, workspace)
+
+    fetching = fetch.map(list(plan.shards), unmapped(plan), unmapped(source), unmapped(workspace))
+    downloading = _media(request, fetching, plan, source, workspace)
+    fetched = fetching.result()
+    surveyed = take_survey(plan, fetched, workspace)
+    transforming = transform.map(
+        fetched, downloading or unmapped(None), list(surveyed.placements), unmapped(plan), unmapped(workspace)
+    )
+    files = [future.result() for future in downloading]
+    converted = transforming.result()
+
+    packaged = make_package(converted, fetched, surveyed, plan, workspace)
+    delivered = deliver(packaged, plan, target, workspace)
+
+    summary = Summary(
+        plan=plan,
+        tally=packaged.tally,
+        delivery=delivered,
+        downloaded_files=sum(shard.downloaded for shard in files),
+        media_bytes=sum(shard.bytes for shard in files),
+    )
+    publish(summary)
+    return summary
+
+
+def _media(
+    request: Request, fetching: Fetching, plan: Plan, source: AnySource, workspace: Workspace
+) -> list[PrefectFuture[FetchedMedia]]:
+    """Each shard's media begins as soon as its records are there; nothing when no media is asked for."""
+    if request.media == "none":
+        return []
+    return list(fetch_media.map(fetching, unmapped(plan), unmapped(source), unmapped(workspace)))

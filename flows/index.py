@@ -1,0 +1,86 @@
+"""The index of a package: its files, and where in the workspace their bytes lie.
+
+A package is described before it exists: media is written once, when it is fetched, and read once, when deliver makes
+the archive while it uploads. Size, CRC and digest of every file are known beforehand, so the archive is a pure function
+of the index, and an index can be kept, compared and sent to another machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import zlib
+from collections.abc import Iterable, Iterator, Sequence
+
+import msgspec
+from msgspec import Struct
+
+from blocks.storage import Storage
+from blocks.store import media_path
+from exporters import FatalError
+from exporters.base import Piece, Segment
+from exporters.shard import MediaMember
+
+
+class Run(Struct, frozen=True, omit_defaults=True):
+    """A run of a file's bytes: all of a file in the workspace, or a few written out here."""
+
+    path: str = ""
+    literal: str = ""
+    """Base64."""
+
+
+class Member(Struct, frozen=True):
+    """A file of a package."""
+
+    path: str
+    size: int
+    sha256: str
+    crc32: int
+    runs: tuple[Run, ...]
+
+    def read(self, storage: Storage) -> Iterator[bytes]:
+        """The file's bytes, checked while they pass: the workspace may have been tampered with since."""
+        digest, size = hashlib.sha256(), 0
+        for chunk in _read(self.runs, storage):
+            digest.update(chunk)
+            size += len(chunk)
+            yield chunk
+        if (size, digest.hexdigest()) != (self.size, self.sha256):
+            raise FatalError(
+                f"What the workspace {storage.shown} holds for {self.path} is not what was put there; "
+                f"remove the workspace and run again."
+            )
+
+
+decode_member = msgspec.json.Decoder(Member).decode
+
+
+def written_member(path: str, segments: Sequence[Segment], storage: Storage) -> Member:
+    """A file that an exporter described; its pieces are read once for its digest."""
+    runs = tuple(_run(segment) for segment in segments if not isinstance(segment, bytes) or segment)
+    digest, crc32, size = hashlib.sha256(), 0, 0
+    for chunk in _read(runs, storage):
+        digest.update(chunk)
+        crc32 = zlib.crc32(chunk, crc32)
+        size += len(chunk)
+    return Member(path, size, digest.hexdigest(), crc32, runs)
+
+
+def media_members(lines: Iterable[bytes]) -> Iterator[Member]:
+    decode = msgspec.json.Decoder(MediaMember).decode
+    for member in map(decode, lines):
+        file = member.file
+        yield Member(member.path, file.size, file.sha256, file.crc32, (Run(media_path(file.sha256)),))
+
+
+def _run(segment: Segment) -> Run:
+    return Run(segment.path) if isinstance(segment, Piece) else Run(literal=base64.b64encode(segment).decode())
+
+
+def _read(runs: Iterable[Run], storage: Storage) -> Iterator[bytes]:
+    for run in runs:
+        if run.path:
+            yield from storage.stream(run.path)
+        else:
+            yield base64.b64decode(run.literal)

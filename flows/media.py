@@ -1,0 +1,173 @@
+"""media: the files behind the entries of one shard, from the source into the media store, each distinct file once."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import mimetypes
+import tempfile
+import threading
+import zlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import msgspec
+from msgspec import Struct
+from prefect import task
+
+from blocks import http
+from blocks.catalog import AnySource
+from blocks.pictures import Header
+from blocks.source import MediaReader
+from blocks.store import Store, media_key
+from blocks.workspace import Workspace
+from exporters import FatalError, RetriableError, SkippableError
+from exporters.model import Media, decode_entry
+from exporters.upright import MediaFile
+from flows import progress
+from flows.policy import PATIENT, by_content
+from flows.results import FetchedMedia, FetchedShard, Plan
+
+_ONE_SHARD_AT_A_TIME = threading.Lock()
+"""A platform is spared by the number of connections of *one* reader; other steps go on meanwhile."""
+
+
+class WrongLengthError(RetriableError):
+    """Another number of bytes arrived than the source has on its books."""
+
+
+class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One media of a shard: its file in the store, or why there is none."""
+
+    ref: str
+    key: str = ""
+    file: MediaFile | None = None
+    missing: str = ""
+
+
+_decode_outcome = msgspec.json.Decoder(Outcome).decode
+
+
+@task(
+    name="media",
+    task_run_name="media {fetched.shard.label}",
+    cache_policy=by_content(lambda task: [task["fetched"].sha256, task["plan"].source, task["plan"].request.media]),
+    persist_result=True,
+    result_serializer="json",
+    **PATIENT,
+)
+def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace: Workspace) -> FetchedMedia:
+    """Fetch every file of a shard that the store does not have yet, over many connections, checked for its length.
+
+    Holds one chunk for each connection. A second run finds its files in the store; a retry goes on where it stood.
+    """
+    store = workspace.open()
+    wanted = _wanted(store.load_lines(fetched.path), plan.request.media)
+    progress.expect("media", len(wanted))
+    with _ONE_SHARD_AT_A_TIME:
+        outcomes, downloaded = asyncio.run(_fetch_all(wanted, plan, source, store))
+    path, sha256 = store.save_lines(msgspec.json.encode(outcome) for outcome in outcomes)
+    files = [outcome.file for outcome in outcomes if outcome.file]
+    return FetchedMedia(
+        shard_index=fetched.shard.index,
+        path=path,
+        sha256=sha256,
+        files=len(files),
+        bytes=sum(file.size for file in files),
+        downloaded=downloaded,
+        missing=len(outcomes) - len(files),
+    )
+
+
+def load_outcomes(path: str, store: Store) -> dict[tuple[str, str], MediaFile | str]:
+    """By the media's ref and key: its file, or why there is none."""
+    outcomes = map(_decode_outcome, store.load_lines(path))
+    return {(one.ref, one.key): one.file or one.missing for one in outcomes}
+
+
+def _wanted(lines: Iterable[bytes], choice: str) -> list[tuple[str, Media]]:
+    """The media to fetch, each distinct one once, with the entry it is told of by."""
+    wanted: dict[tuple[str, str], tuple[str, Media]] = {}
+    for entry in map(decode_entry, lines):
+        for media in entry.medias:
+            if choice == "all" or not media.key:
+                wanted.setdefault((media.ref, media.key), (entry.id, media))
+    return list(wanted.values())
+
+
+async def _fetch_all(
+    wanted: list[tuple[str, Media]], plan: Plan, source: AnySource, store: Store
+) -> tuple[list[Outcome], int]:
+    """An outcome for each media, in the same order, and how many had to be downloaded."""
+    outcomes: list[Outcome | None] = [None] * len(wanted)
+    waiting = iter(enumerate(wanted))
+    downloaded = 0
+
+    async def work(reader: MediaReader) -> None:
+        nonlocal downloaded
+        for index, (entry_id, media) in waiting:  # shared by all workers: each takes the next one
+            key = media_key(*plan.source.values(), media.ref, media.key, media.version)
+            file, missing = store.known_media(key), ""
+            if file is None:
+                try:
+                    file = await _download(media, key, reader, store)
+                    downloaded += 1
+                except SkippableError as error:
+                    missing = error.reason
+                    if plan.request.on_error == "fail":
+                        refused = SkippableError(entry_id, missing)
+                        raise FatalError(f"{refused} Leave such entries out with --on-error skip.") from None
+            outcomes[index] = Outcome(ref=media.ref, key=media.key, file=file, missing=missing)
+            progress.advance("media", 1, file.size if file else 0)
+
+    try:
+        async with source.open_media() as reader, asyncio.TaskGroup() as group:
+            for _ in range(min(source.connections, len(wanted))):
+                group.create_task(work(reader))
+    except ExceptionGroup as errors:
+        raise errors.exceptions[0] from None
+    return [outcome for outcome in outcomes if outcome is not None], downloaded
+
+
+async def _download(media: Media, key: str, reader: MediaReader, store: Store) -> MediaFile:
+    """Stream one file into the store, trying again when the transfer breaks.
+
+    Raises:
+        RetriableError: it kept breaking. SkippableError: the source has no such file, or never all of it.
+    """
+    try:
+        return await http.patiently(lambda: _download_once(media, key, reader, store))
+    except WrongLengthError as error:
+        raise SkippableError(media.id, error.message) from None
+
+
+async def _download_once(media: Media, key: str, reader: MediaReader, store: Store) -> MediaFile:
+    digest, crc32, size = hashlib.sha256(), 0, 0
+    mime_type = media.mime_type or mimetypes.guess_type(media.name)[0] or "image/unknown"
+    header = Header()
+    with tempfile.NamedTemporaryFile(dir=store.spool_folder(), delete=False) as spool:
+        local = Path(spool.name)
+        try:
+            async for chunk in reader.read(media):
+                spool.write(chunk)
+                digest.update(chunk)
+                crc32 = zlib.crc32(chunk, crc32)
+                size += len(chunk)
+                if mime_type.startswith("image/"):
+                    header.feed(chunk)
+            spool.flush()
+            if media.size not in (None, size):
+                raise WrongLengthError(f"its media should have {media.size} bytes, but {size} arrive")
+            picture = header.result
+            file = MediaFile(
+                sha256=digest.hexdigest(),
+                size=size,
+                crc32=crc32,
+                width=picture.width if picture else None,
+                height=picture.height if picture else None,
+                orientation=picture.orientation if picture else 1,
+            )
+            store.keep_media(key, local, file)
+        finally:
+            local.unlink(missing_ok=True)  # noqa: ASYNC240 - a system call of microseconds
+    return file

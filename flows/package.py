@@ -1,0 +1,100 @@
+"""package: everything that was made laid out as the files of one package, and every number reconciled."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from prefect import task
+
+from blocks.store import Store
+from blocks.workspace import Workspace
+from exporters import FatalError, registry
+from exporters.base import Assembly, Piece
+from exporters.classes import ClassMap
+from exporters.tally import KINDS, Tally, total
+from flows.fetch import load_datasets
+from flows.index import Member, media_members, written_member
+from flows.policy import PATIENT, digest
+from flows.report import sentence
+from flows.results import ConvertedShard, FetchedShard, Package, Plan
+from flows.survey import Surveyed
+
+
+@task(name="package", task_run_name="package", **PATIENT)
+def make_package(
+    converted: Sequence[ConvertedShard],
+    fetched: Sequence[FetchedShard],
+    surveyed: Surveyed,
+    plan: Plan,
+    workspace: Workspace,
+) -> Package:
+    """Write the index of the package, in stable order: the exporter's files, then media in the order of entries.
+
+    Holds no more than the description of the exporter's own files. Names the export by a digest of all it consists of.
+    """
+    tally = reconcile(plan, fetched, converted)
+    store = workspace.open()
+    files = size = 0
+
+    def lines() -> Iterator[bytes]:
+        nonlocal files, size
+        for member in _members(plan, converted, surveyed, store):
+            files += 1
+            size += member.size
+            yield msgspec.json.encode(member)
+
+    index, index_digest = store.save_lines(lines())
+    request = plan.request
+    facts = request.model_dump(mode="json", exclude={"name", "shard_entries", "strict", "on_error", "options"})
+    export_id = digest(
+        plan.source, facts, plan.options, registry.get(request.exporter).version, index_digest, tally, surveyed.classes
+    )
+    return Package(
+        export_id=export_id[:20],
+        index=index,
+        files=files,
+        bytes=size,
+        tally=tally,
+        classes=surveyed.classes,
+        ids=surveyed.ids,
+    )
+
+
+def reconcile(plan: Plan, fetched: Sequence[FetchedShard], converted: Sequence[ConvertedShard]) -> Tally:
+    """The sum of all shards; raises unless what was listed was fetched, and what was fetched went out or was left out.
+
+    The two sides were counted apart: by fetch when it wrote the shards, by the shards' books when they were converted.
+    """
+    tally = total(shard.tally for shard in converted)
+    tally.check(f"export {plan.name}")
+    listed = {"entries": plan.entries}
+    for kind in KINDS:
+        read = sum(getattr(shard, kind) for shard in fetched)
+        if tally.came_in.get(kind, 0) != read or listed.get(kind, read) != read:
+            raise FatalError(
+                f"The {kind} do not add up: {listed.get(kind, read)} were listed, {read} fetched and "
+                f"{tally.came_in.get(kind, 0)} transformed. Nothing was delivered; please report this."
+            )
+    if plan.request.strict and tally.left_out_count("annotations"):
+        reasons = "; ".join(sentence(left) for left in tally.left_out if left.kind == "annotations")
+        raise FatalError(f"Nothing was delivered, because --strict forbids to leave out annotations: {reasons}.")
+    return tally
+
+
+def _members(plan: Plan, converted: Sequence[ConvertedShard], surveyed: Surveyed, store: Store) -> Iterator[Member]:
+    exporter = registry.get(plan.request.exporter)
+    assembly: Assembly[Any] = Assembly(
+        options=exporter.options.model_validate(plan.options),
+        datasets=load_datasets(plan, store),
+        classes=ClassMap(surveyed.export_classes),
+        parts=[{name: Piece(part.path) for name, part in shard.parts.items()} for shard in converted],
+        shard_datasets=[shard.dataset_index for shard in converted],
+        name=plan.name,
+    )
+    exporter.assemble(assembly)
+    for path, segments in sorted(assembly.files.items()):
+        yield written_member(path, segments, store.storage)
+    for shard in converted:
+        yield from media_members(store.load_lines(shard.members))

@@ -1,0 +1,138 @@
+"""plan: everything that can be wrong is found here, before anything is fetched; then the work is cut into shards."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any
+
+from prefect import task
+
+from blocks.catalog import AnySource
+from blocks.source import parse_where
+from blocks.target import Target
+from blocks.workspace import Workspace
+from exporters import OuthaulError, RequestError, read_options, registry
+from exporters.model import Dataset, encode
+from exporters.naming import safe_component
+from flows import progress
+from flows.policy import PATIENT
+from flows.results import Plan, Request, ShardPlan
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A request that can be carried out."""
+
+    datasets: tuple[Dataset, ...]
+    options: dict[str, Any]
+    where: dict[str, list[str]]
+    warnings: tuple[str, ...]
+
+
+def check(request: Request, source: AnySource, target: Target | None) -> Checked:
+    """Ask everybody concerned whether this can be done, and say all that is wrong at once, a line each.
+
+    Raises:
+        RequestError: it cannot.
+        RetriableError: the platform cannot be reached now.
+    """
+    problems: list[str] = []
+
+    def asked(question: Callable[[], Any], otherwise: Any = None) -> Any:
+        try:
+            return question()
+        except RequestError as error:
+            problems.append(str(error))
+            return otherwise
+
+    exporter = asked(lambda: registry.get(request.exporter))
+    options = asked(lambda: read_options(exporter, request.options)) if exporter else None
+    where = asked(lambda: parse_where(request.where), {})
+    asked(lambda: source.check_filters(where))
+    if target is not None:
+        asked(lambda: _check_target(target))
+    datasets: list[Dataset] = asked(lambda: source.choose(request.datasets), [])
+    warnings: list[str] = []
+    for dataset in datasets if exporter else ():
+        asked(partial(_fit, request, exporter, dataset, warnings))
+    if problems or options is None:
+        raise RequestError("\n".join(problems))
+    return Checked(tuple(datasets), options.model_dump(mode="json"), where, tuple(warnings))
+
+
+@task(name="plan", task_run_name="plan", **PATIENT)
+def plan_export(request: Request, source: AnySource, target: Target, workspace: Workspace) -> Plan:
+    """Check the request, list the entries, and cut them into shards. A second run lists again: platforms change."""
+    return make_plan(request, source, target, workspace)
+
+
+def make_plan(request: Request, source: AnySource, target: Target, workspace: Workspace) -> Plan:
+    checked = check(request, source, target)
+    store = workspace.open()
+    shards: list[ShardPlan] = []
+    for dataset_index, dataset in enumerate(checked.datasets):
+        listing = source.list_entries(dataset, checked.where)
+        for number, piece in enumerate(_pieces(listing, request.shard_entries), start=1):
+            path, _ = store.save_lines(piece)
+            label = f"{safe_component(dataset.name)[:40]} {number}"
+            shards.append(
+                ShardPlan(index=len(shards), label=label, dataset_index=dataset_index, listing=path, entries=len(piece))
+            )
+    datasets, _ = store.save_lines(encode(dataset) for dataset in checked.datasets)
+    plan = Plan(
+        request=request,
+        name=export_name(request.name, [dataset.name for dataset in checked.datasets]),
+        source=source.identity(),
+        datasets=datasets,
+        options=checked.options,
+        shards=tuple(shards),
+        warnings=checked.warnings,
+        workspace_id=store.identity(),
+    )
+    progress.expect("fetch", plan.entries)
+    return plan
+
+
+def export_name(given: str, datasets: Sequence[str]) -> str:
+    """The name of an export's folder and file: as given, or made of its datasets' names, safe in URLs and on disks."""
+    names = [given] if given else list(datasets[:3])
+    cleaned = [re.sub(r"[^\w.-]+", "-", name).strip("-.") for name in names]
+    name = "+".join(part for part in cleaned if part) or "export"
+    more = len(datasets) - 3
+    return safe_component(name[:80]) + (f"+{more}-more" if more > 0 and not given else "")
+
+
+def _check_target(target: Target) -> None:
+    try:
+        target.storage().check_writable()
+    except RequestError:
+        raise
+    except OuthaulError as error:
+        raise RequestError(str(error)) from None
+
+
+def _fit(request: Request, exporter: Any, dataset: Dataset, warnings: list[str]) -> None:
+    """Warn of what the format cannot hold of a dataset; refuse when that is all of it, or nothing may be left out."""
+    holds = exporter.holds
+    if holds.modalities is not None and dataset.modality not in holds.modalities:
+        raise RequestError(
+            f"The format {exporter.name} holds {' and '.join(sorted(holds.modalities))}, but dataset {dataset.name!r} "
+            f"is {dataset.modality}; choose another format (outhaul formats --modality {dataset.modality})."
+        )
+    misfits = holds.misfits(dataset)
+    if not misfits:
+        return
+    shapes = ", ".join(sorted(misfits)).replace("_", " ")
+    sentence = f"The format {exporter.name} cannot hold {shapes}, which dataset {dataset.name!r} declares"
+    if request.strict:
+        raise RequestError(f"{sentence}; choose another format (json holds everything) or leave --strict out.")
+    warnings.append(f"{sentence}: such annotations will be left out and counted.")
+
+
+def _pieces(listing: Iterator[bytes], size: int) -> Iterator[Sequence[bytes]]:
+    while piece := list(islice(listing, size)):
+        yield piece

@@ -1,0 +1,60 @@
+"""When a task is tried again, and how its result is remembered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from typing import Any, TypedDict
+
+from prefect.cache_policies import CacheKeyFnPolicy
+from prefect.client.schemas.objects import State, TaskRun
+from prefect.context import TaskRunContext
+from prefect.tasks import Task, exponential_backoff
+from pydantic import BaseModel
+
+from exporters.errors import RetriableError
+
+LAYOUT = 1
+"""Of everything that is remembered in a workspace; raised when an older version's results cannot be used any more."""
+
+
+class Retries(TypedDict):
+    retries: int
+    retry_delay_seconds: Any
+    retry_jitter_factor: float
+    retry_condition_fn: Any
+
+
+def is_retriable(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
+    return isinstance(state.result(raise_on_failure=False, _sync=True), RetriableError)  # type: ignore[call-overload]
+
+
+PATIENT: Retries = {
+    # Three more attempts after about 2, 4 and 8 seconds: what the short retries of a single request could not bridge.
+    "retries": 3,
+    "retry_delay_seconds": exponential_backoff(backoff_factor=2),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": is_retriable,
+}
+
+
+def digest(*facts: Any) -> str:
+    """A name for everything a result depends on."""
+    return hashlib.sha256(json.dumps([LAYOUT, *facts], sort_keys=True, default=_plain).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
+
+
+def by_content(facts: Callable[[dict[str, Any]], Sequence[Any]]) -> CacheKeyFnPolicy:
+    """Remember a result by what it depends on, so that every run that asks for the same gets it.
+
+    `facts` takes them from the task's parameters, among them `plan`, which names the workspace the result points into.
+    """
+
+    def key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
+        return f"outhaul/{parameters['plan'].workspace_id}/{context.task.name}/{digest(*facts(parameters))}"
+
+    return CacheKeyFnPolicy(cache_key_fn=key)

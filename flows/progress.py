@@ -1,0 +1,30 @@
+"""How far a run is, told to whoever listens in this process. On workers nobody does, and it costs nothing."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+
+class Listener(Protocol):
+    def expect(self, step: str, total: int) -> None:
+        """So many things are to be done in this step."""
+
+    def advance(self, step: str, count: int, size_bytes: int = 0) -> None:
+        """So many more are done. Called from any thread."""
+
+
+_listeners: list[Listener] = []
+
+
+def listen(listener: Listener) -> None:
+    _listeners.append(listener)
+
+
+def expect(step: str, total: int) -> None:
+    for listener in _listeners:
+        listener.expect(step, total)
+
+
+def advance(step: str, count: int = 1, size_bytes: int = 0) -> None:
+    for listener in _listeners:
+        listener.advance(step, count, size_bytes)

@@ -1,0 +1,139 @@
+"""What tasks hand to each other: references into the workspace with counts, never data.
+
+Small, frozen, JSON: they persist in any result storage, and a worker on another machine can go on with them. Paths are
+relative to the workspace.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from exporters.shard import MediaChoice
+from exporters.tally import Tally
+
+PackageKind = Literal["zip", "tar", "directory"]
+ErrorPolicy = Literal["fail", "skip"]
+
+
+class Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Request(Frozen):
+    """What was asked for."""
+
+    datasets: tuple[str, ...] = ()
+    exporter: str = "coco"
+    options: dict[str, Any] = Field(default_factory=dict)
+    where: tuple[str, ...] = ()
+    media: MediaChoice = "original"
+    package: PackageKind = "zip"
+    on_error: ErrorPolicy = "fail"
+    strict: bool = False
+    name: str = ""
+    shard_entries: int = Field(default=1000, ge=1)
+
+
+class ShardPlan(Frozen):
+    """A run of consecutive entries of one dataset; `listing` says which."""
+
+    index: int
+    label: str
+    dataset_index: int
+    listing: str
+    entries: int
+
+
+class Plan(Frozen):
+    request: Request
+    name: str
+    source: dict[str, str]
+    datasets: str
+    """Where the datasets with their ontologies are kept, one a line."""
+    options: dict[str, Any]
+    """The exporter's options, with their defaults."""
+    shards: tuple[ShardPlan, ...]
+    warnings: tuple[str, ...] = ()
+    workspace_id: str = ""
+
+    @property
+    def entries(self) -> int:
+        return sum(shard.entries for shard in self.shards)
+
+
+class FetchedShard(Frozen):
+    shard: ShardPlan
+    path: str
+    sha256: str
+    index: str
+    """Where its `ShardIndex` is kept."""
+    entries: int
+    annotations: int
+    medias: int
+
+
+class FetchedMedia(Frozen):
+    """The media of one shard, all in the store; `path` says which file is whose."""
+
+    shard_index: int
+    path: str
+    sha256: str
+    files: int = 0
+    bytes: int = 0
+    downloaded: int = 0
+    missing: int = 0
+
+
+class Part(Frozen):
+    path: str
+    size: int
+
+
+class ConvertedShard(Frozen):
+    shard_index: int
+    dataset_index: int
+    parts: dict[str, Part]
+    members: str
+    """Where the list of media that belong into the package is kept."""
+    tally: Tally
+
+
+class Package(Frozen):
+    """What a package consists of: an index of its files, whose bytes lie in the workspace."""
+
+    export_id: str
+    index: str
+    files: int
+    bytes: int
+    tally: Tally
+    classes: tuple[dict[str, Any], ...]
+    ids: dict[str, str]
+
+
+class Delivery(Frozen):
+    """What lies at the target now, and what was moved for it: nothing, when it lay there already."""
+
+    export_id: str
+    url: str
+    package: str
+    package_bytes: int
+    package_sha256: str
+    moved_files: int
+    moved_bytes: int
+    link: str
+
+    @property
+    def was_there(self) -> bool:
+        return self.moved_files == 0
+
+
+class Summary(Frozen):
+    """The outcome of a run, as it is printed, returned and put into the artifacts."""
+
+    plan: Plan
+    tally: Tally
+    delivery: Delivery
+    downloaded_files: int
+    media_bytes: int

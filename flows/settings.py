@@ -1,0 +1,28 @@
+"""How Prefect behaves under the command line. Imported before Prefect is, and never overrides what a user has set."""
+
+from __future__ import annotations
+
+import os
+
+_DEFAULTS = {
+    # The same as [tool.prefect] in pyproject.toml, which Prefect reads only in the folder it stands in: they keep the
+    # short-lived local server from stalling on SQLite, losing task runs at exit, and printing tracebacks of its own.
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "50",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+    "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+    # People at a terminal read our one line; the logs go to the Prefect UI in full.
+    "PREFECT_LOGGING_LEVEL": "INFO",
+    "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL",
+    "PREFECT_LOGGING_TO_API_WHEN_MISSING_FLOW": "ignore",
+    "DO_NOT_TRACK": "1",
+}
+
+
+def prepare(workspace: str) -> None:
+    """Set what is not set; results of tasks are kept in the workspace, where what they point to lies too."""
+    for name, value in _DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    if "://" not in workspace:
+        os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", os.path.join(workspace, "results"))  # noqa: PTH118

@@ -1,0 +1,45 @@
+"""Between fetch and transform: what all shards must agree on. A few bytes an entry, decided in the flow itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from blocks.workspace import Workspace
+from exporters import registry
+from exporters.classes import ExportClass
+from exporters.model import encode
+from exporters.survey import survey
+from flows.fetch import load_datasets
+from flows.results import FetchedShard, Plan
+
+
+@dataclass(frozen=True)
+class Surveyed:
+    """`placements` has, for each shard, where its `Placement` is kept."""
+
+    placements: tuple[str, ...]
+    classes: tuple[dict[str, Any], ...]
+    ids: dict[str, str]
+
+    @property
+    def export_classes(self) -> list[ExportClass]:
+        return msgspec.convert(list(self.classes), list[ExportClass])
+
+
+def take_survey(plan: Plan, fetched: Sequence[FetchedShard], workspace: Workspace) -> Surveyed:
+    store = workspace.open()
+    holds = registry.get(plan.request.exporter).holds
+    taken = survey(load_datasets(plan, store), (store.storage.read(shard.index) for shard in fetched), holds.shapes)
+    first = taken.placements[0] if taken.placements else None
+    return Surveyed(
+        placements=tuple(store.save_blob(encode(placement))[0] for placement in taken.placements),
+        classes=tuple(msgspec.to_builtins(one) for one in taken.classes.classes),
+        ids={
+            "entries": "the source's" if first and first.keeps_entry_numbers else "counted from 1",
+            "annotations": "the source's" if first and first.keeps_annotation_numbers else "counted from 1",
+        },
+    )
