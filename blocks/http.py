@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import os
 import random
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
@@ -147,4 +148,5 @@ def encoded(text: str) -> str:
 
 
 def _reason(error: OSError) -> str:
-    return (error.strerror or type(error).__name__).lower()
+    text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
+    return (text or type(error).__name__).lower()

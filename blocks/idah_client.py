@@ -155,7 +155,7 @@ class IdahClient:
         """A token that is good for a while; a new one when the present one was `refused`."""
         async with self._login_lock:  # many requests find the token expired together; one of them logs in
             if self._token == refused or time.time() > self._renew_at:
-                await http.patiently(self._log_in)
+                await self._log_in()
             return self._token
 
     async def _log_in(self) -> None:

@@ -114,11 +114,14 @@ class Storage:
             while chunk := handle.read(CHUNK_BYTES):
                 yield chunk
 
-    def write(self, name: str, chunks: Iterable[bytes], *, durable: bool = True) -> tuple[int, str]:
+    def write(
+        self, name: str, chunks: Iterable[bytes], *, durable: bool = True, shown: str | None = None
+    ) -> tuple[int, str]:
         """Write a file whole, replacing one of the same name; returns its size and SHA-256.
 
         Nothing is visible under the name before all chunks have been written, nor when one of them raises. `durable`
-        waits until a local disk has it: for files that others are told to rely on.
+        waits until a local disk has it: for files that others are told to rely on. `shown` stands for the name in
+        messages.
         """
         digest, size = hashlib.sha256(), 0
 
@@ -129,7 +132,7 @@ class Storage:
                 size += len(chunk)
                 yield chunk
 
-        with translated(self.shown_path(name)):
+        with translated(self.shown_path(name if shown is None else shown)):
             if self.is_local:
                 self._write_local(self.path(name), counted(), durable=durable)
             else:
@@ -159,8 +162,10 @@ class Storage:
         made = self._missing_folders() if self.is_local else []
         probe = f".outhaul-probe-{secrets.token_hex(8)}"
         try:
-            self.write(probe, [b"outhaul checks that it may write here\n"])
+            self.write(probe, [b"outhaul checks that it may write here\n"], shown="")
             self.remove(probe)
+        except OuthaulError as error:
+            raise RequestError(f"Nothing can be delivered there: {error}") from None
         finally:
             for folder in made:
                 with contextlib.suppress(OSError):

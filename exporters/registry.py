@@ -53,9 +53,13 @@ def read_options(exporter: AnyExporter, given: Mapping[str, Any]) -> ExporterOpt
     try:
         options: ExporterOptions = exporter.options.model_validate(dict(given))
     except ValidationError as error:
-        wrong = "; ".join(
-            f"{'.'.join(map(str, detail['loc']))}={detail['input']!r}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
-            for detail in error.errors()
-        )
-        raise RequestError(f"The format {exporter.name} does not take {wrong}.") from None
+        raise RequestError(f"The format {exporter.name} does not take {wrong_values(error)}.") from None
     return options
+
+
+def wrong_values(error: ValidationError) -> str:
+    """`name=value: what it should be`, for each value that was refused."""
+    return "; ".join(
+        f"{'.'.join(map(str, detail['loc']))}={detail['input']!r}: {detail['msg'][:1].lower()}{detail['msg'][1:]}"
+        for detail in error.errors()
+    )

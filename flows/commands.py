@@ -13,6 +13,7 @@ from blocks.catalog import AnySource, find_source, find_target, find_workspace
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import RequestError
+from exporters.registry import wrong_values
 from flows import display
 from flows.manifest import counts
 from flows.plan import check, make_plan
@@ -77,8 +78,7 @@ def read_request(arguments: Namespace) -> Request:
             shard_entries=arguments.shard_entries,
         )
     except ValidationError as error:
-        detail = error.errors()[0]
-        raise RequestError(f"{detail['loc'][0]} {detail['input']!r} is wrong: {detail['msg']}.") from None
+        raise RequestError(f"An export does not take {wrong_values(error)}.") from None
 
 
 def summary_object(summary: Summary) -> dict[str, Any]:

@@ -15,8 +15,6 @@ from flows.manifest import counts
 from flows.report import sentence, size_text
 from flows.results import Plan, Summary
 
-STEPS = ("fetch", "media", "transform", "deliver")
-
 
 class Bars:
     """Progress bars on standard error, one a step. Called from the threads of tasks."""
@@ -26,6 +24,7 @@ class Bars:
         self._tasks: dict[str, TaskID] = {}
         self._totals: dict[str, int] = {}
         self._lock = threading.Lock()
+        self._starting: TaskID | None = bars.add_task("starting", total=None)
 
     def expect(self, step: str, total: int) -> None:
         with self._lock:
@@ -39,6 +38,9 @@ class Bars:
             self._bars.advance(self._task(step), count)
 
     def _task(self, step: str) -> TaskID:
+        if self._starting is not None:  # Prefect's own start takes seconds
+            self._bars.remove_task(self._starting)
+            self._starting = None
         if step not in self._tasks:
             self._tasks[step] = self._bars.add_task(step, total=None)
         return self._tasks[step]

@@ -15,7 +15,7 @@ from blocks.catalog import AnySource
 from blocks.source import parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
-from exporters import OuthaulError, RequestError, read_options, registry
+from exporters import RequestError, read_options, registry
 from exporters.model import Dataset, encode
 from exporters.naming import safe_component
 from flows import progress
@@ -54,7 +54,7 @@ def check(request: Request, source: AnySource, target: Target | None) -> Checked
     where = asked(lambda: parse_where(request.where), {})
     asked(lambda: source.check_filters(where))
     if target is not None:
-        asked(lambda: _check_target(target))
+        asked(lambda: target.storage().check_writable())
     datasets: list[Dataset] = asked(lambda: source.choose(request.datasets), [])
     warnings: list[str] = []
     for dataset in datasets if exporter else ():
@@ -104,15 +104,6 @@ def export_name(given: str, datasets: Sequence[str]) -> str:
     name = "+".join(part for part in cleaned if part) or "export"
     more = len(datasets) - 3
     return safe_component(name[:80]) + (f"+{more}-more" if more > 0 and not given else "")
-
-
-def _check_target(target: Target) -> None:
-    try:
-        target.storage().check_writable()
-    except RequestError:
-        raise
-    except OuthaulError as error:
-        raise RequestError(str(error)) from None
 
 
 def _fit(request: Request, exporter: Any, dataset: Dataset, warnings: list[str]) -> None:

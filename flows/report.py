@@ -60,14 +60,8 @@ def markdown(summary: Summary) -> str:
 
 
 def sentence(left: LeftOut) -> str:
-    """`3 annotations: COCO cannot hold the shape ellipse (a1, a2, a3)`."""
-    noun = (
-        left.kind
-        if left.count != 1
-        else {"entries": "entry", "annotations": "annotation", "medias": "media"}[left.kind]
-    )
-    more = ", ..." if left.count > len(left.examples) else ""
-    return f"{left.count:,} {noun}: {left.reason} ({', '.join(left.examples)}{more})"
+    """`3 annotations: COCO cannot hold the shape ellipse`; which ones, the manifest says."""
+    return f"{left.count:,} {left.kind if left.count != 1 else ONE[left.kind]}: {left.reason}"
 
 
 def size_text(size_bytes: int) -> str:
