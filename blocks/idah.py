@@ -65,7 +65,7 @@ class IdahSource(Source):
     password: SecretStr = Field(default=SecretStr(""), description="Goes with the e-mail.")
     verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
     ca_bundle: str = Field(default="", title="CA bundle", description="Path of a PEM file, for a private authority.")
-    timeout_seconds: float = Field(default=60.0, gt=0, description="Longest silence of the platform before a retry.")
+    timeout_seconds: float = Field(default=30.0, gt=0, description="Longest silence of the platform before a retry.")
     connections: int = Field(default=8, ge=1, le=64, description="Files and pages read at once; the platform has 16.")
 
     def identity(self) -> dict[str, str]:
@@ -153,7 +153,7 @@ class IdahSource(Source):
             to_entry(
                 entry,
                 sorted(annotations.get(entry.id, []), key=lambda annotation: annotation.id),
-                [await _sized(client, one) for one in _in_order(medias.get(entry.attributes["resource"], []))],
+                [await _sized(client, one) for one in _in_order(entry, medias)],
             )
             for entry in entries
         ]
@@ -251,8 +251,15 @@ def _grouped(lists: Sequence[Sequence[Resource]], attribute: str, wanted: set[st
     return {owner: list(found.values()) for owner, found in grouped.items()}
 
 
-def _in_order(medias: Sequence[Resource]) -> list[Media]:
-    return sorted(map(to_media, medias), key=lambda media: (media.key, media.id))
+def _in_order(entry: Resource, medias: Mapping[str, list[Resource]]) -> list[Media]:
+    """An entry's media, the original first. An original without a row is named all the same: that it cannot be fetched
+    must come to light, not look like an entry that never had one.
+    """
+    resource = entry.attributes["resource"]
+    found = sorted(map(to_media, medias.get(resource, [])), key=lambda media: (media.key, media.id))
+    if resource and not (found and not found[0].key):
+        found.insert(0, Media(id=resource, name=entry.attributes["name"] or "", ref=resource, frame="stored"))
+    return found
 
 
 def _filter_query(where: Where) -> Query:

@@ -32,8 +32,15 @@ _ONE_SHARD_AT_A_TIME = threading.Lock()
 """A platform is spared by the number of connections of *one* reader; other steps go on meanwhile."""
 
 
-class WrongLengthError(RetriableError):
-    """Another number of bytes arrived than the source has on its books."""
+class IncompleteError(RetriableError):
+    """A transfer broke off, or ended with another number of bytes than the source has on its books."""
+
+    def __init__(self, message: str, arrived: int, delay_seconds: float | None = None) -> None:
+        super().__init__(message, delay_seconds)
+        self.arrived = arrived
+
+    def __reduce__(self) -> tuple[type[IncompleteError], tuple[str, int, float | None]]:
+        return type(self), (self.message, self.arrived, self.delay_seconds)
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -133,12 +140,23 @@ async def _download(media: Media, key: str, reader: MediaReader, store: Store) -
     """Stream one file into the store, trying again when the transfer breaks.
 
     Raises:
-        RetriableError: it kept breaking. SkippableError: the source has no such file, or never all of it.
+        RetriableError: it kept breaking.
+        SkippableError: the source has no such file, or breaks off after the same number of bytes again: it has no more,
+            whatever its books say.
     """
-    try:
-        return await http.patiently(lambda: _download_once(media, key, reader, store))
-    except WrongLengthError as error:
-        raise SkippableError(media.id, error.message) from None
+    arrived = 0
+
+    async def attempt() -> MediaFile:
+        nonlocal arrived
+        try:
+            return await _download_once(media, key, reader, store)
+        except IncompleteError as error:
+            if error.arrived == arrived:
+                raise SkippableError(media.id, "its media does not arrive in full length") from None
+            arrived = error.arrived
+            raise
+
+    return await http.patiently(attempt)
 
 
 async def _download_once(media: Media, key: str, reader: MediaReader, store: Store) -> MediaFile:
@@ -157,7 +175,7 @@ async def _download_once(media: Media, key: str, reader: MediaReader, store: Sto
                     header.feed(chunk)
             spool.flush()
             if media.size not in (None, size):
-                raise WrongLengthError(f"its media should have {media.size} bytes, but {size} arrive")
+                raise IncompleteError(f"{size} bytes of {media.name!r} arrived, not {media.size}.", size)
             picture = header.result
             file = MediaFile(
                 sha256=digest.hexdigest(),
@@ -168,6 +186,8 @@ async def _download_once(media: Media, key: str, reader: MediaReader, store: Sto
                 orientation=picture.orientation if picture else 1,
             )
             store.keep_media(key, local, file)
+        except RetriableError as error:
+            raise IncompleteError(error.message, size, error.delay_seconds) if size else error from None
         finally:
             local.unlink(missing_ok=True)  # noqa: ASYNC240 - a system call of microseconds
     return file
