@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -37,20 +38,21 @@ def make_package(
     tally = reconcile(plan, fetched, converted)
     store = workspace.open()
     files = size = 0
+    contents = hashlib.sha256()
 
     def lines() -> Iterator[bytes]:
         nonlocal files, size
         for member in _members(plan, converted, surveyed, store):
             files += 1
             size += member.size
+            contents.update(f"{member.path}\0{member.size}\0{member.sha256}\n".encode())
             yield msgspec.json.encode(member)
 
-    index, index_digest = store.save_lines(lines())
+    index, _ = store.save_lines(lines())
     request = plan.request
     facts = request.model_dump(mode="json", exclude={"name", "shard_entries", "strict", "on_error", "options"})
-    export_id = digest(
-        plan.source, facts, plan.options, registry.get(request.exporter).version, index_digest, tally, surveyed.classes
-    )
+    exporter = [registry.get(request.exporter).version, plan.options, surveyed.classes]
+    export_id = digest(plan.source, facts, *exporter, contents.hexdigest(), tally)
     return Package(
         export_id=export_id[:20],
         index=index,
