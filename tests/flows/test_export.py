@@ -13,17 +13,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from blocks.sandbox import shapes
-from blocks.sandbox.faults import Fault
-from conftest import Exports, Platform
 from prefect.client.orchestration import get_client
 from pycocotools.coco import COCO
 
 from blocks.folder import FolderSource
+from blocks.sandbox import shapes
+from blocks.sandbox.faults import Fault
 from blocks.target import Target
 from exporters import BUILTIN, FatalError, Item, RequestError, Shard
 from exporters.json import JsonExporter
 from flows.results import Summary
+from tests.flows.harness import Exports, Platform
 
 pytestmark = pytest.mark.timeout(120)
 

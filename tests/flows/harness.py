@@ -1,0 +1,46 @@
+"""One way to run an export in a test: the real flow, a sandbox platform over HTTP, a workspace of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from blocks.idah import IdahSource
+from blocks.sandbox.idah import IdahSandbox
+from blocks.target import Target
+from blocks.workspace import Workspace
+from flows.export import export
+from flows.results import Summary
+
+
+@dataclass
+class Platform:
+    """A sandbox, and the source block that reads it."""
+
+    sandbox: IdahSandbox
+    source: IdahSource
+
+
+@dataclass
+class Exports:
+    """Runs exports; everything lies below `folder`."""
+
+    folder: Path
+    workspaces: dict[str, Workspace] = field(default_factory=dict)
+
+    def run(self, source: Any, to: str = "out", workspace: str = "workspace", **parameters: Any) -> Summary:
+        url = to if "://" in to else str(self.folder / to)
+        place = Workspace(url=str(self.folder / workspace))
+        return export(source=source, target=Target(url=url), workspace=place, **parameters)
+
+    def delivered(self, to: str = "out") -> dict[str, bytes]:
+        """Every delivered file by its path, but for what names the run and the hour."""
+        top = self.folder / to
+        files = {str(path.relative_to(top)): path.read_bytes() for path in sorted(top.rglob("*")) if path.is_file()}
+        return {name: data for name, data in files.items() if Path(name).name not in ("receipt.json", "latest.json")}
+
+    def manifest(self, summary: Summary) -> dict[str, Any]:
+        loaded: dict[str, Any] = json.loads((Path(summary.delivery.url) / "manifest.json").read_bytes())
+        return loaded
