@@ -124,28 +124,47 @@ def _add(commands: Any, name: str, text: str) -> argparse.ArgumentParser:
 
 def _add_export(commands: Any) -> None:
     command = _add(commands, "export", "Export datasets and deliver them as one package.")
-    many: dict[str, Any] = {"action": "extend", "nargs": "+", "default": []}
+    again: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
     command.add_argument("source", metavar="SOURCE")
-    command.add_argument("--dataset", metavar="ID", **many, help="datasets by id or name (folders: all by default)")
-    command.add_argument("--as", dest="format", metavar="FORMAT", default="coco", help="see outhaul formats (coco)")
+    command.add_argument(
+        "--dataset", metavar="ID", action="extend", nargs="+", default=[],
+        help="datasets by id or name (default: all of a folder, the only one of a platform)",
+    )  # fmt: skip
+    command.add_argument(
+        "--as", dest="format", metavar="FORMAT", default="coco", help="see outhaul formats (default: coco)"
+    )
     command.add_argument("--to", metavar="URL", required=True, help="where to deliver")
-    command.add_argument("--where", metavar="NAME=VALUE", **many, help="filters on entries, such as status=completed")
-    command.add_argument("--media", choices=("none", "original", "all"), default="original", help="files to take along")
-    command.add_argument("--package", choices=("zip", "tar", "directory"), default="zip")
-    command.add_argument("--option", metavar="NAME=VALUE", **many, help="options of the format")
-    command.add_argument("--on-error", choices=("fail", "skip"), default="fail", help="what a bad entry means")
+    command.add_argument("--where", **again, help="a filter on entries, such as status=completed; may be given again")
+    command.add_argument(
+        "--media",
+        choices=("none", "original", "all"),
+        default="original",
+        help="files to take along (default: original)",
+    )
+    command.add_argument("--package", choices=("zip", "tar", "directory"), default="zip", help="(default: zip)")
+    command.add_argument("--option", **again, help="an option of the format; may be given again")
+    command.add_argument(
+        "--on-error",
+        choices=("fail", "skip"),
+        default="fail",
+        help="what a bad entry means for the others (default: fail)",
+    )
     command.add_argument("--strict", action="store_true", help="fail rather than leave annotations out")
-    command.add_argument("--name", default="", help="of the delivered folder (the datasets' names)")
-    command.add_argument("--workspace", metavar="URL", default="", help="where to work ($OUTHAUL_WORKSPACE or a cache)")
-    command.add_argument("--shard-entries", type=int, metavar="N", default=1000, help="entries a task (1000)")
+    command.add_argument("--name", default="", help="of the delivered folder (default: the datasets' names)")
+    command.add_argument(
+        "--workspace", metavar="URL", default="", help="where to work (default: $OUTHAUL_WORKSPACE, or in the cache)"
+    )
+    command.add_argument("--shard-entries", type=int, metavar="N", default=1000, help="entries a task (default: 1000)")
     command.add_argument("--dry-run", action="store_true", help="check everything, say what would be done, stop")
 
 
 def _add_demo(commands: Any) -> None:
     command = _add(commands, "demo", "Start a sandbox platform, export from it for real, show where to look.")
-    command.add_argument("--to", metavar="URL", default="outhaul-demo", help="where to deliver (outhaul-demo)")
-    command.add_argument("--entries", type=int, metavar="N", default=24, help="entries of the platform (24)")
-    command.add_argument("--workspace", metavar="URL", default="", help="where to work ($OUTHAUL_WORKSPACE or a cache)")
+    command.add_argument("--to", metavar="URL", default="outhaul-demo", help="where to deliver (default: outhaul-demo)")
+    command.add_argument("--entries", type=int, metavar="N", default=24, help="entries of the platform (default: 24)")
+    command.add_argument(
+        "--workspace", metavar="URL", default="", help="where to work (default: $OUTHAUL_WORKSPACE, or in the cache)"
+    )
 
 
 def _add_formats(commands: Any) -> None:

@@ -6,6 +6,7 @@ import errno
 from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from pydantic import SecretStr
@@ -33,7 +34,9 @@ def demo_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
         commands.warn(check(request, source, target).warnings)
         summary = commands.run(request, source, target, workspace, wants_bars=not arguments.json)
     text = display.summary_text(summary)
-    text += "\n\n" + _tree(target.storage(), f"{summary.plan.name}/{summary.delivery.export_id}")
+    prefect = Path(display.own_name()).with_name("prefect")
+    text += f"\n  {prefect} server start   (the run and its summary, at http://127.0.0.1:4200)\n\n"
+    text += _tree(target.storage(), f"{summary.plan.name}/{summary.delivery.export_id}")
     return 0, text, commands.summary_object(summary)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
@@ -73,8 +75,14 @@ def summary_text(summary: Summary) -> str:
     lines += [f"  {'changed':<12} {count:,} annotations: {what}" for what, count in summary.tally.changed.items()]
     for index, left in enumerate(summary.tally.left_out):
         lines.append(f"  {'' if index else 'left out':<12} {sentence(left)}")
-    lines += ["", f"  outhaul verify {delivery.url}"]
+    lines += ["", f"  {own_name()} verify {delivery.url}"]
     return "\n".join(lines)
+
+
+def own_name() -> str:
+    """How the person at this terminal calls us: `outhaul` where that is found, else the path they used."""
+    found = shutil.which("outhaul")
+    return "outhaul" if found and Path(found).resolve() == Path(sys.argv[0]).resolve() else sys.argv[0]
 
 
 def plan_text(plan: Plan) -> str:

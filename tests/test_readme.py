@@ -1,0 +1,97 @@
+"""The README, carried out as it is written."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from exporters import registry
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+EXPORT_ID = re.compile(r"\b[0-9a-f]{20}\b")
+
+
+def commands(block: str) -> list[str]:
+    return [line.removeprefix("$ ") for line in block.splitlines() if line.startswith("$ ")]
+
+
+@pytest.fixture
+def shell(tmp_path: Path) -> dict[str, str]:
+    """An environment in which `outhaul` is what was installed here, and nothing is shared with other tests."""
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
+    return {
+        **kept,
+        "PATH": path,
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "OUTHAUL_WORKSPACE": str(tmp_path / "work"),
+    }
+
+
+def run(script: str, folder: Path, environment: dict[str, str]) -> str:
+    """Run a script in a shell of its own, and end what it left running."""
+    process = subprocess.Popen(
+        ["bash", "-ec", script], cwd=folder, env=environment, text=True, start_new_session=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        output, errors = process.communicate(timeout=240)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    assert process.returncode == 0, f"{script}\n{output}\n{errors}"
+    assert "Traceback" not in errors + output
+    return output
+
+
+def test_the_first_screen_is_true(tmp_path: Path, shell: dict[str, str]) -> None:
+    """`make demo` prints what the README shows, to the letter, but for the folder it stands in."""
+    assert "$(BIN)/outhaul demo --to demo" in (ROOT / "Makefile").read_text()
+    output = run("outhaul demo --to demo", tmp_path, shell)
+
+    shown = BLOCKS[0].partition("\n")[2].rstrip()
+    printed = output.partition("\n\n  outhaul verify")[0].replace(f"{tmp_path}/", "")
+    assert EXPORT_ID.sub("ID", printed) == EXPORT_ID.sub("ID", shown)
+    assert (tmp_path / "demo").is_dir()
+
+
+def test_the_commands_work_as_written(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The commands of the section on the command line run one after the other, and what is shown of them is printed."""
+    wait = "for _ in $(seq 50); do (echo > /dev/tcp/127.0.0.1/8718) 2>/dev/null && break; sleep 0.2; done"
+    first, *rest = commands(BLOCKS[1])
+    script = "\n".join([f"{first.removesuffix('&')} > /dev/null 2>&1 &", wait, *rest, *commands(BLOCKS[2])])
+    output = run(script, tmp_path, shell)
+
+    shown = [line for line in BLOCKS[1].splitlines() if not line.startswith("$ ")]
+    assert all(line in output for line in shown)
+    assert "is whole" in output
+    assert len(list((tmp_path / "out").glob("*/*/receipt.json"))) == 2
+
+
+def test_the_table_of_formats_is_made_from_the_registry() -> None:
+    """Every exporter has its row, with its own words, and no row is without an exporter."""
+    table = README.partition("<!-- /formats -->")[0].rpartition("-->\n")[2]
+    rows = [
+        f"| `{exporter.name}` | {exporter.description} | "
+        f"{', '.join(sorted(exporter.holds.modalities)) if exporter.holds.modalities else 'any modality'}; "
+        f"{', '.join(sorted(exporter.holds.shapes)) if exporter.holds.shapes else 'every shape'} |"
+        for exporter in registry.all().values()
+    ]
+    assert table.splitlines()[2:] == rows
+
+
+def test_deployments_are_taken_by_a_server(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The commands of the section on the Prefect UI register blocks and deployments."""
+    output = run("\n".join(f"cd {ROOT}\n{command}" for command in commands(BLOCKS[3])), tmp_path, shell)
+
+    assert "on-demand" in output
+    assert "IDAH" in output
