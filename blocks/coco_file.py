@@ -68,7 +68,8 @@ def read_licenses(opener: Opener, shown: str) -> list[Any]:
 
 
 def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
-    """One JSON document an image: `{"image": {...}, "annotations": [...], "renumber": bool}`, by image id.
+    """One JSON document an image: `{"image": {...}, "annotations": [...], "zero": number}`, by image id;
+    `zero` is what `_number_for_zero` says.
 
     Raises:
         RequestError: an id is missing or occurs twice, or an annotation names an image that the file does not list.
@@ -94,17 +95,21 @@ def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
         )
         db.execute("create index by_image on annotations (image, number, position)")
         _refuse_orphans(db, shown)
-        counts = "select count(*), count(distinct number), min(number) from annotations"
-        total, distinct, least = db.execute(counts).fetchone()
-        renumber = distinct < total or (least is not None and least < 1)
+        zero = _number_for_zero(db)
         for image_id, image in db.execute("select id, record from images order by number, id"):
             rows = db.execute("select record from annotations where image = ? order by number, position", (image_id,))
             annotations = b",".join(row[0] for row in rows)
-            yield b'{"image":%b,"annotations":[%b],"renumber":%b}' % (
-                image,
-                annotations,
-                b"true" if renumber else b"false",
-            )
+            yield b'{"image":%b,"annotations":[%b],"zero":%b}' % (image, annotations, orjson.dumps(zero))
+
+
+def _number_for_zero(db: sqlite3.Connection) -> int | None:
+    """The number for an annotation whose id is 0, which COCO's evaluator takes for a miss: the first free one.
+
+    None when the ids are not of a kind that can be kept: missing, negative, or used twice.
+    """
+    counts = "select count(*), count(distinct number), coalesce(max(number), 0) from annotations"
+    total, distinct, largest = db.execute(counts).fetchone()
+    return largest + 1 if distinct == total else None
 
 
 def to_entry(document: Mapping[str, Any], dataset_id: str, split: str | None, media: Media) -> Entry:
@@ -117,20 +122,20 @@ def to_entry(document: Mapping[str, Any], dataset_id: str, split: str | None, me
         number=_number(image),
         split=split,
         medias=(media,),
-        annotations=tuple(_annotation(one, size, renumber=document["renumber"]) for one in document["annotations"]),
+        annotations=tuple(_annotation(one, size, document["zero"]) for one in document["annotations"]),
         attributes={key: value for key, value in image.items() if key not in IMAGE_KEYS},
         raw=compact(orjson.dumps(image)),
     )
 
 
-def _annotation(record: Mapping[str, Any], size: tuple[int, int], *, renumber: bool) -> Annotation:
+def _annotation(record: Mapping[str, Any], size: tuple[int, int], zero: int | None) -> Annotation:
     box = _box(record.get("bbox"))
     area = record.get("area")
     return Annotation(
         id=str(record.get("id", "")),
         shape=_shape(record, box, size),
         category_id=None if record.get("category_id") is None else str(record["category_id"]),
-        number=None if renumber else _number(record),
+        number=None if zero is None else _number(record) or zero,
         box=box,
         area=area if isinstance(area, int | float) else None,
         is_crowd=bool(record.get("iscrowd")),

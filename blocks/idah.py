@@ -21,7 +21,7 @@ from blocks.idah_client import PAGE_ROWS, Connection, IdahClient, Query, Resourc
 from blocks.idah_records import to_dataset, to_entry, to_media
 from blocks.pictures import Header
 from blocks.source import MediaReader, Source, Where, find_dataset
-from exporters.errors import FatalError, RequestError, RetriableError, SkippableError
+from exporters.errors import FatalError, RequestError, RetriableError, SkippableError, quoted
 from exporters.model import Dataset, Entry, Media
 from exporters.shard import MediaChoice
 
@@ -94,7 +94,7 @@ class IdahSource(Source):
             if listed is not None:
                 return iter(listed)
         raise RetriableError(
-            f"Dataset {dataset.name!r} kept changing while its entries were listed; try again when it is quieter."
+            f"Dataset {quoted(dataset.name)} kept changing while its entries were listed; try again when it is quieter."
         )
 
     async def _list_once(self, client: IdahClient, dataset: Dataset, where: Where) -> list[bytes] | None:

@@ -3,9 +3,10 @@
 Pure Python: nothing here imports Prefect, a network client, or a storage library.
 """
 
-from exporters.base import Assembly, Exporter, ExporterOptions, Holds, Item, NoOptions
+from exporters.base import Assembly, Exporter, ExporterOptions, Item, NoOptions
 from exporters.coco import CocoExporter
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError, SkippableError
+from exporters.holds import Holds
 from exporters.json import JsonExporter
 from exporters.jsonl import JsonlExporter
 from exporters.registry import Registry, read_options

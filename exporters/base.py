@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from exporters.classes import ClassMap
+from exporters.holds import Holds
 from exporters.model import Dataset, Entry
+from exporters.naming import safe_component
 
 if TYPE_CHECKING:
     from exporters.shard import Shard
@@ -33,21 +35,6 @@ class NoOptions(ExporterOptions):
 
 
 Options = TypeVar("Options", bound=ExporterOptions)
-
-
-@dataclass(frozen=True)
-class Holds:
-    """What a format can hold, asked by plan before anything is fetched. None: anything."""
-
-    modalities: frozenset[str] | None = None
-    shapes: frozenset[str] | None = None
-    needs_image_size: bool = False
-    needs_category: bool = False
-
-    def misfits(self, dataset: Dataset) -> frozenset[str]:
-        """Shapes that the dataset's ontology declares and this format cannot hold."""
-        declared = frozenset(shape for category in dataset.categories for shape in category.shapes)
-        return frozenset() if self.shapes is None else declared - self.shapes
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +65,7 @@ class Exporter(ABC, Generic[Options]):
 
     def media_folder(self, entry: Entry) -> str:
         """Where in the package the original media of this entry lies."""
-        return f"images/{entry.split}" if entry.split else "images"
+        return f"images/{safe_component(entry.split)}" if entry.split else "images"
 
     @abstractmethod
     def convert(self, item: Item, shard: Shard[Options]) -> None:

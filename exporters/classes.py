@@ -46,10 +46,13 @@ def build_class_map(
     """
     used = {category_id for category_id, shape in seen if shapes is None or shape in shapes}
     declared: dict[str, Category] = {}
-    for dataset in datasets:
-        for category in dataset.categories:
-            if shapes is None or not category.shapes or category.id in used or shapes.intersection(category.shapes):
-                declared.setdefault(category.id, category)
+    strays: dict[str, Category] = {}
+    for category in (category for dataset in datasets for category in dataset.categories):
+        if shapes is None or not category.shapes or shapes.intersection(category.shapes):
+            declared.setdefault(category.id, category)
+        elif category.id in used:  # not as declared: it follows, so that it moves no other
+            strays.setdefault(category.id, category)
+    declared |= {id_: category for id_, category in strays.items() if id_ not in declared}
     undeclared = sorted(used - declared.keys())
     categories = [*declared.values(), *(Category(id=id_, name=id_) for id_ in undeclared)]
     given = [category.number for category in categories if category.number is not None]

@@ -12,6 +12,8 @@ are those of the upright picture; the picture's bytes and EXIF tag stay as they 
 
 from __future__ import annotations
 
+import hashlib
+import math
 from collections.abc import Iterator
 from typing import Any, Literal
 
@@ -20,10 +22,12 @@ import orjson
 from pydantic import Field
 
 from exporters import geometry, masks
-from exporters.base import Assembly, Exporter, ExporterOptions, Holds, Item, Segment, joined
+from exporters.base import Assembly, Exporter, ExporterOptions, Item, Segment, joined
 from exporters.classes import ExportClass
 from exporters.cocorle import compress
+from exporters.holds import Holds
 from exporters.model import Annotation, Box, Entry, Mask, Polygon, Shape, Skeleton, Unknown, shape_name
+from exporters.naming import safe_component
 from exporters.shard import Shard
 from exporters.upright import size_of
 
@@ -50,8 +54,7 @@ class CocoExporter(Exporter[CocoOptions]):
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"box", "polygon", "mask", "skeleton"}),
-        needs_image_size=True,
-        needs_category=True,
+        uses_numbers=True,
     )
     options = CocoOptions
 
@@ -65,13 +68,15 @@ class CocoExporter(Exporter[CocoOptions]):
         if not entry.annotations and not _takes_empty(entry, shard.options):
             return shard.leave_out("it has no annotations" + ("" if entry.state == "completed" else " yet"))
         kept = []
-        split = entry.split or ""
+        split = safe_component(entry.split) if entry.split else ""
         for annotation, number in zip(entry.annotations, item.annotation_numbers, strict=True):
             row = self._row(annotation, size, shard)
             if isinstance(row, str):
                 shard.leave_out_annotation(annotation, row)
                 continue
             kept.append(annotation)
+            if annotation.id == "0":
+                shard.change(f"id 0 became {number}: COCO's evaluator takes a match with annotation 0 for a miss")
             line = orjson.dumps({"id": number, "image_id": item.number, **row})
             shard.append(f"annotations:{split}", line, SEPARATOR)
         shard.append(f"images:{split}", orjson.dumps(_image(item, size)), SEPARATOR)
@@ -89,12 +94,14 @@ class CocoExporter(Exporter[CocoOptions]):
         if isinstance(placed, str):
             return placed
         shape, box, area = placed
+        if isinstance(shape, Skeleton) and len(shape.points) != len(category.keypoints):
+            return "it has another number of points than its category"
         row = {
             "category_id": category.number,
             "bbox": [box.left, box.top, box.width, box.height],
             "area": area,
             "iscrowd": int(annotation.is_crowd),
-            "segmentation": _segmentation(shape, size),
+            "segmentation": _segmentation(shape, size, painted=annotation.is_crowd),
         }
         if isinstance(shape, Skeleton):
             flat = zip(shape.points, shape.visibility, strict=True)
@@ -107,7 +114,9 @@ class CocoExporter(Exporter[CocoOptions]):
     def assemble(self, package: Assembly[CocoOptions]) -> None:
         splits = {name.partition(":")[2] for name in package.names()} or {""}
         for split in sorted(splits):
-            path = f"annotations/instances_{split}.json" if split else "annotations/instances.json"
+            met = sum(split.casefold() == other.casefold() for other in splits) > 1
+            mark = f"~h-{hashlib.sha256(split.encode()).hexdigest()[:16]}" if met else ""
+            path = f"annotations/instances_{split}{mark}.json" if split else "annotations/instances.json"
             package.file(path, _document(package, split))
 
 
@@ -120,10 +129,17 @@ def _takes_empty(entry: Entry, options: CocoOptions) -> bool:
 def _placed(annotation: Annotation, size: tuple[int, int], shard: Shard[CocoOptions]) -> tuple[Shape, Box, float] | str:
     """Shape, box and area as they are written, the border of the picture seen to; or why the annotation is out."""
     shape = annotation.shape
+    outline = shape.outline if isinstance(shape, Skeleton) else shape
+    if isinstance(outline, Polygon) and any(len(part.ring) < 3 for part in outline.parts):
+        return "its outline has fewer than three points"
+    if isinstance(outline, Mask) and not (masks.is_sound(outline) and (outline.width, outline.height) == size):
+        return "its mask does not fit its picture"
     extent = geometry.bounds(shape)
     box = annotation.box or extent
     if box is None or extent is None:
         return "nothing of it is marked"
+    if not all(math.isfinite(value) for one in (box, extent) for value in geometry.ltwh_to_ltrb(one)):
+        return "its coordinates are no numbers"
     if box.width <= 0 or box.height <= 0:
         return "its box has no extent"
     area = geometry.area(shape) if annotation.area is None else annotation.area
@@ -132,7 +148,8 @@ def _placed(annotation: Annotation, size: tuple[int, int], shard: Shard[CocoOpti
         return shape, box, area
     if shard.options.out_of_picture == "drop":
         return "it reaches over the border of its picture"
-    clipped, clipped_box = _clipped(shape, size), geometry.clip_box(box, *size)
+    clipped = _clipped(shape, size)
+    clipped_box = geometry.bounds(clipped) if isinstance(clipped, Polygon) else geometry.clip_box(box, *size)
     if clipped is None or clipped_box is None:
         return "it lies outside its picture"
     shard.change("clipped to the picture")
@@ -147,16 +164,21 @@ def _clipped(shape: Shape, size: tuple[int, int]) -> Shape | None:
             return geometry.clip_polygon(shape, *size)
         case Skeleton():
             outline = shape.outline and _clipped(shape.outline, size)
-            return msgspec.structs.replace(shape, outline=outline)
+            width, height = size
+            seen = tuple(
+                visibility if 0 <= x <= width and 0 <= y <= height else 0
+                for (x, y), visibility in zip(shape.points, shape.visibility, strict=True)
+            )
+            return msgspec.structs.replace(shape, outline=outline, visibility=seen)
         case _:
             return shape
 
 
-def _segmentation(shape: Shape, size: tuple[int, int]) -> Any:
+def _segmentation(shape: Shape, size: tuple[int, int], *, painted: bool = False) -> Any:
     match shape:
         case Skeleton():
-            return _segmentation(shape.outline, size) if shape.outline else []
-        case Polygon(parts) if not any(part.holes for part in parts):
+            return _segmentation(shape.outline, size, painted=painted) if shape.outline else []
+        case Polygon(parts) if not painted and not any(part.holes for part in parts):
             return [[coordinate for point in part.ring for coordinate in point] for part in parts]
         case Polygon(parts):
             return _segmentation(masks.from_pixels(masks.rasterize(parts, *size)), size)

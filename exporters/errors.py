@@ -62,6 +62,11 @@ class SkippableError(OuthaulError):
         return f"Entry {self.entry_id} cannot be exported: {self.reason}."
 
 
+def quoted(name: str) -> str:
+    """A name of the user's, as it may stand in a sentence: control and direction characters shown, not obeyed."""
+    return "“" + "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in name) + "”"
+
+
 def unknown_name(kind: str, given: str, known: Iterable[str], *, where: str = "") -> RequestError:
     """The refusal of a name that does not exist, with the nearest or all of those that do."""
     names = sorted(known)

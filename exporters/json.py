@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import orjson
 
-from exporters.base import Assembly, Exporter, Holds, Item, NoOptions, Segment, joined
+from exporters.base import Assembly, Exporter, Item, NoOptions, Segment, joined
+from exporters.holds import Holds
 from exporters.shard import Shard
 
 SEPARATOR = b",\n"

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import orjson
 
-from exporters.base import Assembly, Exporter, Holds, Item, NoOptions
+from exporters.base import Assembly, Exporter, Item, NoOptions
+from exporters.holds import Holds
 from exporters.model import encode
 from exporters.shard import Shard
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import mimetypes
 import re
+import unicodedata
 from pathlib import PurePosixPath
 
 RULE = "unsafe characters as ~xx (hex), over-long names cut with ~h-digest, meeting names told apart by ~id-entry"
@@ -18,8 +19,10 @@ RULE = "unsafe characters as ~xx (hex), over-long names cut with ~h-digest, meet
 MAX_BYTES = 180
 """Of one path component; file systems allow 255, and a format may add its own extension or prefix."""
 
+MAX_EXTENSION_BYTES = 16
+
 _UNSAFE = re.compile(
-    r'[~<>:"\\|?*\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]'
+    r'[~/<>:"\\|?*\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]'
 )
 _RESERVED = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?$", re.IGNORECASE)
 """File names that Windows keeps for devices."""
@@ -35,9 +38,11 @@ def safe_path(name: str) -> str:
 
 
 def safe_component(name: str) -> str:
+    if not name:
+        return "~"  # never an escape: those have digits
     escaped = _UNSAFE.sub(lambda match: _escape(match[0]), name)
     if not escaped.strip(". ") or _RESERVED.match(escaped):
-        escaped = _escape(escaped[:1] or "\x00") + escaped[1:]
+        escaped = _escape(escaped[:1]) + escaped[1:]
     if escaped.endswith((".", " ")):
         escaped = escaped[:-1] + _escape(escaped[-1])
     if escaped.startswith(" "):
@@ -56,15 +61,23 @@ def told_apart(path: str, entry_id: str) -> str:
     """The path of an entry whose own path met another's."""
     folder, _, last = path.rpartition("/")
     stem, dot, extension = last.rpartition(".")
-    if not dot:
-        stem, extension = last, ""
-    marked = f"{_shorten(stem, MAX_BYTES // 2)}~id-{_shorten(safe_component(entry_id), MAX_BYTES // 2)}{dot}{extension}"
+    if not dot or len(extension.encode()) > MAX_EXTENSION_BYTES:
+        stem, dot, extension = last, "", ""
+    mark = _shorten(safe_component(entry_id), MAX_BYTES // 2)
+    if mark != _folded(mark):  # another id may differ from it in case only
+        mark += f"~h-{hashlib.sha256(entry_id.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    marked = f"{_shorten(stem, MAX_BYTES // 2)}~id-{mark}{dot}{extension}"
     return f"{folder}/{marked}" if folder else marked
 
 
 def meeting_key(path: str) -> int:
     """A 64-bit number that is equal for paths which some file system would take for the same."""
-    return int.from_bytes(hashlib.blake2b(path.casefold().encode(), digest_size=8).digest(), "little")
+    return int.from_bytes(hashlib.blake2b(_folded(path).encode(), digest_size=8).digest(), "little")
+
+
+def _folded(path: str) -> str:
+    """What is left of a path on file systems that mind neither case nor how accents are composed."""
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFD", path).casefold())
 
 
 def _escape(text: str) -> str:
@@ -77,5 +90,5 @@ def _shorten(component: str, limit: int = MAX_BYTES) -> str:
         return component
     digest = hashlib.sha256(data).hexdigest()[:16]
     stem, dot, extension = component.rpartition(".")
-    tail = f"~h-{digest}" + (dot + extension if stem and len(extension.encode()) <= 16 else "")
+    tail = f"~h-{digest}" + (dot + extension if stem and len(extension.encode()) <= MAX_EXTENSION_BYTES else "")
     return data[: limit - len(tail.encode())].decode(errors="ignore") + tail

@@ -47,13 +47,18 @@ def read_options(exporter: AnyExporter, given: Mapping[str, Any]) -> ExporterOpt
         RequestError: naming every unknown option and every wrong value at once.
     """
     known = exporter.options.model_fields
-    for name in given:
-        if name not in known:
-            raise unknown_name("option", name, known, where=f"the format {exporter.name}")
+    refusals = [
+        str(unknown_name("option", name, known, where=f"the format {exporter.name}"))
+        for name in given
+        if name not in known
+    ]
+    options: ExporterOptions | None = None
     try:
-        options: ExporterOptions = exporter.options.model_validate(dict(given))
+        options = exporter.options.model_validate({name: value for name, value in given.items() if name in known})
     except ValidationError as error:
-        raise RequestError(f"The format {exporter.name} does not take {wrong_values(error)}.") from None
+        refusals.append(f"The format {exporter.name} does not take {wrong_values(error)}.")
+    if options is None or refusals:
+        raise RequestError("\n".join(refusals))
     return options
 
 

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Literal
 
+from msgspec.structs import replace
+
 from exporters.base import Exporter, Item, Options
 from exporters.classes import ClassMap
 from exporters.errors import FatalError, SkippableError
@@ -60,9 +62,14 @@ class Shard(Generic[Options]):
         self._files = files
         self._skips_faults = skips_faults
         self._append = append
+        self._begin()
+
+    def _begin(self) -> None:
+        """Nothing is decided about the next entry yet."""
         self._buffer: list[tuple[str, bytes, bytes]] = []
         self._kept: list[Annotation] | None = None
         self._out: list[tuple[Annotation, str]] = []
+        self._changes: list[str] = []
         self._reason: str | None = None
 
     def append(self, part: str, data: bytes, separator: bytes = b"") -> None:
@@ -82,7 +89,7 @@ class Shard(Generic[Options]):
 
     def change(self, what: str) -> None:
         """An annotation is written, but not as it came: say what was done to it."""
-        self.counters.changed[what] += 1
+        self._changes.append(what)
 
     def run(self, entries: Iterable[Entry]) -> Iterator[MediaMember]:
         """Convert all entries, one at a time; yields the media that belong into the package."""
@@ -97,21 +104,19 @@ class Shard(Generic[Options]):
         came_in["entries"] += 1
         came_in["annotations"] += len(entry.annotations)
         came_in["medias"] += len(entry.medias)
-        self._buffer, self._kept, self._out, self._reason = [], None, [], None
-        is_fault = False
-        members: list[MediaMember] = []
+        self._begin()
         try:
             item, members = self._item(entry, number, numbers)
             self._exporter.convert(item, self)
-            entry = item.entry
         except SkippableError as error:
             if not self._skips_faults:
                 raise FatalError(f"{error} Leave such entries out with --on-error skip.") from None
-            self._reason, is_fault = error.reason, True
-        if self._reason is not None:
-            self._count_left_out(entry, self._reason, is_fault=is_fault)
+            self._count_left_out(entry, error.reason, is_fault=True)
             return
-        self._count_kept(entry, members)
+        if self._reason is not None:
+            self._count_left_out(entry, self._reason, is_fault=False)
+            return
+        self._count_kept(item)
         for addition in self._buffer:
             self._append(*addition)
         yield from members
@@ -126,7 +131,11 @@ class Shard(Generic[Options]):
         if placement.keeps_annotation_numbers:
             numbers = [one.number or 0 for one in entry.annotations]
         files = {media.id: member.path for media, member in members}
-        return Item(settle(entry, original), number, numbers, name, files), [member for _, member in members]
+        digests = {media.id: member.file.sha256 for media, member in members}
+        # What told two states of a file apart at its source has served: from here on, its digest does.
+        medias = tuple(replace(media, version=digests.get(media.id, "")) for media in entry.medias)
+        settled = settle(replace(entry, medias=medias), original)
+        return Item(settled, number, numbers, name, files), [member for _, member in members]
 
     def _members(self, entry: Entry, name: str) -> list[tuple[Media, MediaMember]]:
         if self._files is None:
@@ -149,23 +158,24 @@ class Shard(Generic[Options]):
         counters.leave_out("annotations", ENTRY_LEFT_OUT, [one.id for one in entry.annotations], is_fault=is_fault)
         counters.leave_out("medias", ENTRY_LEFT_OUT, [one.id for one in entry.medias], is_fault=is_fault)
 
-    def _count_kept(self, entry: Entry, members: Sequence[MediaMember]) -> None:
+    def _count_kept(self, item: Item) -> None:
+        entry, counters = item.entry, self.counters
         if self._kept is None:
             raise FatalError(
                 f"The exporter {self._exporter.name} neither kept entry {entry.id} nor left it out with a reason; "
                 f"please report this as a fault of the exporter."
             )
-        counters = self.counters
         counters.went_out["entries"] += 1
         counters.went_out["annotations"] += len(self._kept)
-        counters.went_out["medias"] += len(members)
+        counters.went_out["medias"] += len(item.files)
         for annotation in self._kept:
             counters.by_category[annotation.category_id or ""] += 1
             counters.by_shape[shape_name(annotation.shape)] += 1
+        counters.changed.update(self._changes)
         for annotation, reason in self._out:
             counters.leave_out("annotations", reason, [annotation.id])
         reason = MEDIA_NOT_ASKED_FOR if self._files is None else DERIVED_NOT_ASKED_FOR
-        counters.leave_out("medias", reason, [one.id for one in entry.medias], count=len(entry.medias) - len(members))
+        counters.leave_out("medias", reason, [media.id for media in entry.medias if media.id not in item.files])
 
 
 def derived_path(path: str, key: str) -> str:

@@ -7,7 +7,7 @@ whether the source's own numbers can be kept, and which file names meet. Each fe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from exporters import naming
 from exporters.classes import ClassMap, ExportClass, build_class_map
 from exporters.errors import RequestError
+from exporters.holds import Holds
 from exporters.model import Dataset, Entry, shape_name
 
 NO_NUMBER = -1
 
-_Index = tuple[bytes, bytes, bytes, list[tuple[str, str]]]
+_Index = tuple[bytes, bytes, bytes, list[tuple[str, str]], bytes]
 
 
 def file_name(entry: Entry) -> str:
@@ -32,8 +33,20 @@ def file_name(entry: Entry) -> str:
     return naming.safe_path(naming.with_extension(name, media.mime_type if media else None))
 
 
+def _place(entry: Entry) -> str:
+    """Where the entry's file lies below the media folder, before it is told apart."""
+    return f"{naming.safe_component(entry.split)}/{file_name(entry)}" if entry.split else file_name(entry)
+
+
 def _meeting_key(entry: Entry) -> int:
-    return naming.meeting_key(f"{entry.split or ''}/{file_name(entry)}")
+    return naming.meeting_key(_place(entry))
+
+
+def _folder_keys(entry: Entry) -> Iterator[int]:
+    path = _place(entry)
+    while "/" in path:
+        path = path.rpartition("/")[0]
+        yield naming.meeting_key(path)
 
 
 class ShardIndex:
@@ -45,9 +58,12 @@ class ShardIndex:
         self.annotation_numbers: list[int] = []
         self.seen: set[tuple[str, str]] = set()
         """Pairs of category id and shape."""
+        self.folders: set[int] = set()
+        """A file whose name is that of a folder cannot lie beside it."""
 
     def add(self, entry: Entry) -> None:
         self.names.append(_meeting_key(entry))
+        self.folders.update(_folder_keys(entry))
         self.entry_numbers.append(NO_NUMBER if entry.number is None else entry.number)
         for annotation in entry.annotations:
             self.annotation_numbers.append(NO_NUMBER if annotation.number is None else annotation.number)
@@ -61,6 +77,7 @@ class ShardIndex:
                 np.asarray(self.entry_numbers, np.int64).tobytes(),
                 np.asarray(self.annotation_numbers, np.int64).tobytes(),
                 sorted(self.seen),
+                np.asarray(sorted(self.folders), np.uint64).tobytes(),
             )
         )
 
@@ -73,12 +90,16 @@ class Placement(Struct, frozen=True, kw_only=True):
     keeps_entry_numbers: bool = False
     keeps_annotation_numbers: bool = False
     meeting_names: tuple[int, ...] = ()
+    names_datasets: bool = False
+    """Whether ids are told apart by their dataset too: they are unique only in it."""
     classes: tuple[ExportClass, ...] = ()
 
     def file_name(self, entry: Entry) -> str:
         """The entry's file name, unique in its split."""
         name = file_name(entry)
-        return naming.told_apart(name, entry.id) if _meeting_key(entry) in self.meeting_names else name
+        if _meeting_key(entry) not in self.meeting_names:
+            return name
+        return naming.told_apart(name, f"{entry.dataset_id}/{entry.id}" if self.names_datasets else entry.id)
 
 
 @dataclass(frozen=True)
@@ -87,16 +108,21 @@ class Survey:
     placements: tuple[Placement, ...]
 
 
-def survey(datasets: Sequence[Dataset], indexes: Iterable[bytes], shapes: frozenset[str] | None) -> Survey:
-    """Make the survey of an export, from the indexes of its shards in order, for a format that holds `shapes`."""
+def survey(datasets: Sequence[Dataset], indexes: Iterable[bytes], holds: Holds) -> Survey:
+    """Make the survey of an export to a format that `holds` so much, from the indexes of its shards in order.
+
+    Raises:
+        RequestError: the format writes integer ids, and the datasets use one twice.
+    """
     decoded = [msgspec.msgpack.decode(index, type=_Index) for index in indexes]
     names = [np.frombuffer(shard[0], np.uint64) for shard in decoded]
     entry_numbers = [np.frombuffer(shard[1], np.int64) for shard in decoded]
     annotation_numbers = [np.frombuffer(shard[2], np.int64) for shard in decoded]
-    classes = build_class_map(datasets, (pair for shard in decoded for pair in shard[3]), shapes)
-    meeting = _repeated(names)
-    keeps_entries = _can_keep("image", entry_numbers)
-    keeps_annotations = _can_keep("annotation", annotation_numbers)
+    classes = build_class_map(datasets, (pair for shard in decoded for pair in shard[3]), holds.shapes)
+    folders = [np.frombuffer(shard[4], np.uint64) for shard in decoded]
+    meeting = np.unique(np.concatenate((_repeated(names), *folders)))
+    keeps_entries = holds.uses_numbers and _can_keep("entry", entry_numbers, least=0)
+    keeps_annotations = holds.uses_numbers and _can_keep("annotation", annotation_numbers, least=1)
     placements = []
     first_entry = first_annotation = 1
     for shard_names, shard_annotations in zip(names, annotation_numbers, strict=True):
@@ -108,6 +134,7 @@ def survey(datasets: Sequence[Dataset], indexes: Iterable[bytes], shapes: frozen
                 keeps_annotation_numbers=keeps_annotations,
                 meeting_names=tuple(np.intersect1d(shard_names, meeting).tolist()),
                 classes=classes.classes,
+                names_datasets=len(datasets) > 1,
             )
         )
         first_entry += len(shard_names)
@@ -120,10 +147,10 @@ def _repeated(arrays: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
-def _can_keep(what: str, arrays: Sequence[NDArray[np.int64]]) -> bool:
+def _can_keep(what: str, arrays: Sequence[NDArray[np.int64]], least: int) -> bool:
     """True when the source numbered all of them itself; two with one number cannot both keep it."""
     numbers = np.sort(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
-    if not len(numbers) or numbers[0] == NO_NUMBER:
+    if not len(numbers) or numbers[0] < least:  # NO_NUMBER, or one that readers take for none
         return False
     repeated = numbers[1:][numbers[1:] == numbers[:-1]]
     if len(repeated):

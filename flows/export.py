@@ -56,7 +56,7 @@ def export(
     on_error: Literal["fail", "skip"] = Field(default="fail", description="What one bad entry means for the others."),
     strict: bool = Field(default=False, description="Refuse, rather than leave out what the format cannot hold."),
     name: str = Field(default="", description="Of the delivered folder and file; empty: the datasets' names."),
-    workspace: Workspace = Field(default_factory=Workspace, description="Where the run keeps what it works on."),
+    workspace: Workspace | None = Field(default=None, description="Where to work; none: in the worker's own cache."),
     shard_entries: int = Field(default=1000, ge=1, description="Entries in a task; more is fewer, longer tasks."),
 ) -> Summary:
     """Export annotated datasets from a platform or a folder, and deliver them as one proven package."""
@@ -64,6 +64,7 @@ def export(
         datasets=tuple(datasets), exporter=exporter, options=options, where=tuple(where), media=media, package=package,
         on_error=on_error, strict=strict, name=name, shard_entries=shard_entries,
     )  # fmt: skip
+    workspace = workspace or Workspace()
 
     plan = plan_export(request, source, target, workspace)
 

@@ -10,6 +10,7 @@ from blocks.catalog import AnySource
 from blocks.store import Store
 from blocks.workspace import Workspace
 from exporters import FatalError
+from exporters.errors import quoted
 from exporters.model import Dataset, decode_dataset, encode
 from exporters.survey import ShardIndex
 from flows import progress
@@ -42,8 +43,8 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
     path, sha256 = store.save_lines(lines())
     if counts["entries"] != shard.entries:
         raise FatalError(
-            f"{shard.entries} entries of dataset {dataset.name!r} were listed, but {counts['entries']} could be read; "
-            f"please report this as a fault of the source."
+            f"{shard.entries} entries of dataset {quoted(dataset.name)} were listed, but {counts['entries']} could be "
+            f"read; please report this as a fault of the source."
         )
     index_path, _ = store.save_blob(index.to_bytes())
     return FetchedShard(shard=shard, path=path, sha256=sha256, index=index_path, **counts)

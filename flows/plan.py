@@ -16,6 +16,7 @@ from blocks.source import parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import RequestError, read_options, registry
+from exporters.errors import quoted
 from exporters.model import Dataset, encode
 from exporters.naming import safe_component
 from flows import progress
@@ -78,7 +79,7 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
         listing = source.list_entries(dataset, checked.where)
         for number, piece in enumerate(_pieces(listing, request.shard_entries), start=1):
             path, _ = store.save_lines(piece)
-            label = f"{safe_component(dataset.name)[:40]} {number}"
+            label = f"{_clean(dataset.name)[:40]} {number}"
             shards.append(
                 ShardPlan(index=len(shards), label=label, dataset_index=dataset_index, listing=path, entries=len(piece))
             )
@@ -100,10 +101,13 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
 def export_name(given: str, datasets: Sequence[str]) -> str:
     """The name of an export's folder and file: as given, or made of its datasets' names, safe in URLs and on disks."""
     names = [given] if given else list(datasets[:3])
-    cleaned = [re.sub(r"[^\w.-]+", "-", name).strip("-.") for name in names]
-    name = "+".join(part for part in cleaned if part) or "export"
+    name = "+".join(part for part in map(_clean, names) if part) or "export"
     more = len(datasets) - 3
     return safe_component(name[:80]) + (f"+{more}-more" if more > 0 and not given else "")
+
+
+def _clean(name: str) -> str:
+    return re.sub(r"[^\w.-]+", "-", name).strip("-.")
 
 
 def _fit(request: Request, exporter: Any, dataset: Dataset, warnings: list[str]) -> None:
@@ -111,14 +115,15 @@ def _fit(request: Request, exporter: Any, dataset: Dataset, warnings: list[str])
     holds = exporter.holds
     if holds.modalities is not None and dataset.modality not in holds.modalities:
         raise RequestError(
-            f"The format {exporter.name} holds {' and '.join(sorted(holds.modalities))}, but dataset {dataset.name!r} "
-            f"is {dataset.modality}; choose another format (outhaul formats --modality {dataset.modality})."
+            f"The format {exporter.name} holds {' and '.join(sorted(holds.modalities))}, but dataset "
+            f"{quoted(dataset.name)} is {dataset.modality}; choose another format "
+            f"(outhaul formats --modality {dataset.modality})."
         )
     misfits = holds.misfits(dataset)
     if not misfits:
         return
     shapes = ", ".join(sorted(misfits)).replace("_", " ")
-    sentence = f"The format {exporter.name} cannot hold {shapes}, which dataset {dataset.name!r} declares"
+    sentence = f"The format {exporter.name} cannot hold {shapes}, which dataset {quoted(dataset.name)} declares"
     if request.strict:
         raise RequestError(f"{sentence}; choose another format (json holds everything) or leave --strict out.")
     warnings.append(f"{sentence}: such annotations will be left out and counted.")

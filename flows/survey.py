@@ -33,7 +33,7 @@ class Surveyed:
 def take_survey(plan: Plan, fetched: Sequence[FetchedShard], workspace: Workspace) -> Surveyed:
     store = workspace.open()
     holds = registry.get(plan.request.exporter).holds
-    taken = survey(load_datasets(plan, store), (store.storage.read(shard.index) for shard in fetched), holds.shapes)
+    taken = survey(load_datasets(plan, store), (store.storage.read(shard.index) for shard in fetched), holds)
     first = taken.placements[0] if taken.placements else None
     return Surveyed(
         placements=tuple(store.save_blob(encode(placement))[0] for placement in taken.placements),

@@ -34,6 +34,12 @@ def test_every_parameter_of_the_flow_says_what_it_is() -> None:
     assert undescribed <= {"source", "target"}
 
 
+def test_only_source_and_target_must_be_filled_in() -> None:
+    """Pressing Run takes a source and a target; everything else has a default that a server accepts."""
+    schema = import_module("flows.export").export.parameters.model_dump()
+    assert schema["required"] == ["source", "target"]
+
+
 def test_nothing_of_this_machine_is_stored() -> None:
     """A deployment pulls from nowhere and names no folder: it runs wherever Outhaul is installed."""
     document = yaml.safe_load(FILE.read_text())

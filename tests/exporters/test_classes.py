@@ -1,0 +1,149 @@
+"""What `exporters.classes` promises: numbers and names of classes that stay put."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporters.classes import ClassMap, build_class_map
+from exporters.model import Category
+from tests.fakes import hostile
+from tests.fakes.datasets import dataset
+
+BOXES = frozenset({"box"})
+
+
+def build(
+    *categories: Category, seen: Iterable[tuple[str, str]] = (), shapes: frozenset[str] | None = None
+) -> ClassMap:
+    return build_class_map([dataset(categories=categories)], seen, shapes)
+
+
+def numbers(classes: ClassMap) -> dict[str, int]:
+    return {one.id: one.number for one in classes.classes}
+
+
+def test_order_is_the_projects() -> None:
+    """Numbers count from 1 in the order of the declaration, not of names or ids."""
+    assert numbers(build(Category(id="z", name="b"), Category(id="a", name="a"))) == {"z": 1, "a": 2}
+
+
+def test_unused_category_keeps_its_number() -> None:
+    """What occurs in the data changes no number of a declared category."""
+    categories = Category(id="a", name="a"), Category(id="b", name="b"), Category(id="c", name="c")
+    assert numbers(build(*categories)) == numbers(build(*categories, seen=[("c", "box")])) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_category_added_at_the_end_renumbers_nothing() -> None:
+    """A new category, appended to the declaration, leaves the numbers of the others."""
+    before = numbers(build(Category(id="a", name="a"), Category(id="b", name="b")))
+    after = numbers(build(Category(id="a", name="a"), Category(id="b", name="b"), Category(id="0", name="0")))
+    assert after == before | {"0": 3}
+
+
+def test_undeclared_categories_follow_sorted() -> None:
+    """Categories that annotations use without being declared come last, by id, and say that they were not declared."""
+    classes = build(Category(id="m", name="m"), seen=[(letter, "box") for letter in "zyxmabcqpo"])
+    assert [one.id for one in classes.classes] == ["m", *"abcopqxyz"]
+    assert [one.number for one in classes.classes] == list(range(1, 11))
+    assert [one.id for one in classes.classes if one.is_declared] == ["m"]
+
+
+def test_numbers_of_the_source_are_kept() -> None:
+    """A source that numbers all its categories keeps its numbers, gaps included; undeclared ones follow the highest."""
+    classes = build(
+        Category(id="a", name="a", number=90), Category(id="b", name="b", number=3), seen=[("undeclared", "box")]
+    )
+    assert numbers(classes) == {"a": 90, "b": 3, "undeclared": 91}
+
+
+def test_numbers_given_in_part_are_not_used() -> None:
+    """Where the source numbers only some categories, all are counted from 1."""
+    assert numbers(build(Category(id="a", name="a", number=7), Category(id="b", name="b"))) == {"a": 1, "b": 2}
+
+
+def test_numbers_given_twice_are_not_used() -> None:
+    """Where two categories have one number, of two datasets say, all are counted from 1."""
+    one = dataset("d1", [Category(id="a", name="a", number=1)])
+    two = dataset("d2", [Category(id="b", name="b", number=1)])
+    assert numbers(build_class_map([one, two], [], None)) == {"a": 1, "b": 2}
+
+
+def test_category_of_two_datasets_is_one_class() -> None:
+    """A category that two datasets declare is one class, in the place of the first."""
+    one = dataset("d1", [Category(id="a", name="a"), Category(id="b", name="b")])
+    two = dataset("d2", [Category(id="c", name="c"), Category(id="a", name="a")])
+    assert numbers(build_class_map([one, two], [], None)) == {"a": 1, "b": 2, "c": 3}
+
+
+def test_category_of_other_shapes_is_no_class() -> None:
+    """A category declared only for shapes that the format cannot hold is no class of it."""
+    categories = Category(id="line", name="line", shapes=("polyline",)), Category(id="car", name="car", shapes=("box",))
+    assert numbers(build(*categories, shapes=BOXES)) == {"car": 1}
+
+
+def test_category_of_any_shape_is_a_class() -> None:
+    """A category for which the source names no shapes is a class of every format."""
+    assert numbers(build(Category(id="car", name="car"), shapes=BOXES)) == {"car": 1}
+
+
+def test_category_used_as_not_declared_is_a_class() -> None:
+    """A category that annotations use with a shape the format holds is a class, whatever it was declared for."""
+    line = Category(id="line", name="line", shapes=("polyline",))
+    assert numbers(build(line, seen=[("line", "box")], shapes=BOXES)) == {"line": 1}
+    assert numbers(build(line, seen=[("line", "polyline")], shapes=BOXES)) == {}
+
+
+def test_category_used_as_not_declared_renumbers_nothing() -> None:
+    """One annotation in a shape that its category was not declared for moves no other class to another number."""
+    categories = Category(id="line", name="line", shapes=("polyline",)), Category(id="car", name="car", shapes=("box",))
+    before = numbers(build(*categories, shapes=BOXES))
+    after = numbers(build(*categories, seen=[("line", "box")], shapes=BOXES))
+    assert after["car"] == before["car"]
+
+
+@given(st.lists(st.sampled_from(["car", "Car", "CAR", "car (1)", "car (2)", "a"]), max_size=8))
+def test_names_are_unique(names: list[str]) -> None:
+    """However often a name occurs, each class has one of its own, and the first keeps it as it is."""
+    classes = build(*(Category(id=str(index), name=name) for index, name in enumerate(names))).classes
+    assert len({one.name for one in classes}) == len(names)
+    for one, name in zip(classes, names, strict=True):
+        assert one.name.startswith(name)
+    if names:
+        assert classes[0].name == names[0]
+
+
+def test_second_of_a_name_gets_its_id() -> None:
+    """Of two categories of one name the second is written with its id behind; names that differ in case are kept."""
+    classes = build(Category(id="1", name="car"), Category(id="2", name="car"), Category(id="3", name="Car"))
+    assert [one.name for one in classes.classes] == ["car", "car (2)", "Car"]
+
+
+def test_name_that_imitates_another_with_its_id_is_kept_apart() -> None:
+    """A category may be called what another would become: all three still get a name each."""
+    classes = build(Category(id="1", name="car"), Category(id="2", name="car (3)"), Category(id="3", name="car"))
+    assert [one.name for one in classes.classes] == ["car", "car (3)", "car (3) (3)"]
+
+
+def test_hostile_categories_are_kept_apart() -> None:
+    """Every category of hostile names is found by its id, under a number of its own."""
+    hostile_dataset = hostile.categories()
+    classes = build_class_map([hostile_dataset], [], None)
+    found = [classes.get(category.id) for category in hostile_dataset.categories]
+    assert [one and one.number for one in found] == list(range(1, len(hostile_dataset.categories) + 1))
+
+
+def test_what_is_no_category_has_no_class() -> None:
+    """There is no class for an annotation without category, nor for an id that nobody knows."""
+    classes = build(Category(id="a", name="a"))
+    assert classes.get(None) is None
+    assert classes.get("b") is None
+
+
+def test_class_carries_parent_and_keypoints() -> None:
+    """A class has the parent, the keypoints and the skeleton of its category."""
+    person = Category(id="p", name="person", parent="animal", keypoints=("nose", "tail"), skeleton=((0, 1),))
+    (one,) = build(person).classes
+    assert (one.parent, one.keypoints, one.skeleton) == ("animal", ("nose", "tail"), ((0, 1),))

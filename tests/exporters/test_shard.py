@@ -1,0 +1,254 @@
+"""What `exporters.shard` promises: books that are kept for the exporter, not by it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import pytest
+
+from exporters.base import Assembly, Exporter, Holds, Item, NoOptions
+from exporters.errors import FatalError, SkippableError
+from exporters.model import Box, Entry, Media
+from exporters.shard import Shard
+from exporters.survey import Placement
+from exporters.tally import LeftOut
+from exporters.upright import MediaFile
+from tests.conformance.exporters import Export, run_export
+from tests.fakes import hostile
+from tests.fakes.datasets import dataset, entry, fetched, picture
+
+BOX = Box(1.0, 1.0, 5.0, 5.0)
+Convert = Callable[[Item, Shard[Any]], None]
+
+
+class ScriptedExporter(Exporter[NoOptions]):
+    """Does what the test says."""
+
+    name = "scripted"
+    description = "For tests."
+    version = 1
+    holds: ClassVar[Holds] = Holds()
+    options = NoOptions
+
+    def __init__(self, script: Convert) -> None:
+        self._script = script
+
+    def convert(self, item: Item, shard: Shard[NoOptions]) -> None:
+        self._script(item, shard)
+
+    def assemble(self, package: Assembly[NoOptions]) -> None:
+        package.file("out.txt", package.pieces("lines"))
+
+
+def keep(item: Item, shard: Shard[Any]) -> None:
+    shard.append("lines", item.entry.id.encode(), b" ")
+    shard.keep(item.entry.annotations)
+
+
+def run(script: Convert, *entries: Entry, **options: Any) -> Export:
+    return run_export(ScriptedExporter(script), [dataset()], entries, **options)
+
+
+# -- books ------------------------------------------------------------------------------------------------------------
+
+
+def test_entry_that_is_forgotten_is_found_out() -> None:
+    """An exporter that neither keeps an entry nor leaves it out is stopped, with the entry's name."""
+    with pytest.raises(FatalError, match="scripted neither kept entry e1 nor left it out"):
+        run(lambda _item, _shard: None, entry("e1"))
+
+
+def test_annotation_that_is_forgotten_is_found_out() -> None:
+    """An exporter that keeps an entry without saying what became of an annotation makes sums that differ."""
+    export = run(lambda item, shard: shard.keep(item.entry.annotations[:1]), entry("e1", BOX, BOX))
+    with pytest.raises(FatalError, match="annotations of x do not add up: 2 came in, 1 went out and 0"):
+        export.tally.check("x")
+
+
+def test_entry_left_out_takes_all_of_it_along() -> None:
+    """What was written for an entry is taken back when it is left out; its annotations and media are counted."""
+
+    def script(item: Item, shard: Shard[Any]) -> None:
+        keep(item, shard)
+        if item.entry.id == "e2":
+            shard.leave_out("it is the second")
+
+    export = run(script, entry("e1", BOX), entry("e2", BOX, BOX), entry("e3", BOX))
+    assert export.files["out.txt"] == b"e1 e3"
+    assert set(export.medias) == {"images/e1.png", "images/e3.png"}
+    assert export.tally.left_out == (
+        LeftOut(kind="annotations", reason="its entry was left out", count=2, examples=("e2-a1", "e2-a2")),
+        LeftOut(kind="entries", reason="it is the second", count=1, examples=("e2",)),
+        LeftOut(kind="medias", reason="its entry was left out", count=1, examples=("e2-m",)),
+    )
+    export.tally.check("the export")
+    assert export.tally.by_shape == {"box": 2}
+    assert export.tally.by_category == {"c-car": 2}
+
+
+def test_fault_after_writing_takes_all_of_it_back() -> None:
+    """An entry that fails half way leaves nothing in the parts or the books but the fault."""
+
+    def script(item: Item, shard: Shard[Any]) -> None:
+        keep(item, shard)
+        shard.leave_out_annotation(item.entry.annotations[0], "it is small")
+        shard.change("made smaller")
+        if item.entry.id == "e1":
+            raise SkippableError("e1", "it is broken")
+        shard.keep(item.entry.annotations[1:])
+
+    export = run(script, entry("e1", BOX, BOX), entry("e2", BOX, BOX), skips_faults=True)
+    assert export.files["out.txt"] == b"e2"
+    assert [(left.kind, left.reason, left.count, left.is_fault) for left in export.tally.left_out] == [
+        ("annotations", "it is small", 1, False),
+        ("annotations", "its entry was left out", 2, True),
+        ("entries", "it is broken", 1, True),
+        ("medias", "its entry was left out", 1, True),
+    ]
+    assert export.tally.changed == {"made smaller": 1}
+
+
+def test_fault_stops_the_run_unless_told_otherwise() -> None:
+    """A fault of one entry is fatal by default, and says how to go on without it."""
+
+    def script(_item: Item, _shard: Shard[Any]) -> None:
+        raise SkippableError("e1", "it is broken")
+
+    with pytest.raises(FatalError, match=r"e1 cannot be exported: it is broken.*--on-error skip"):
+        run(script, entry("e1"))
+
+
+def test_what_is_no_fault_of_an_entry_is_not_skipped() -> None:
+    """A fault of the exporter itself goes through, whatever the policy."""
+
+    def script(_item: Item, _shard: Shard[Any]) -> None:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        run(script, entry("e1"), skips_faults=True)
+
+
+# -- numbers ----------------------------------------------------------------------------------------------------------
+
+
+def test_numbers_do_not_depend_on_what_is_left_out() -> None:
+    """Entries and annotations are numbered as they came: one left out leaves a gap, in shards of any size."""
+    seen: list[tuple[int, list[int]]] = []
+
+    def script(item: Item, shard: Shard[Any]) -> None:
+        seen.append((item.number, list(item.annotation_numbers)))
+        shard.leave_out("odd") if item.number % 2 else keep(item, shard)
+
+    entries = [entry("e1", BOX, BOX), entry("e2", BOX), entry("e3"), entry("e4", BOX)]
+    for size in (1, 3, 4):
+        seen.clear()
+        run(script, *entries, shard_size=size)
+        assert seen == [(1, [1, 2]), (2, [3]), (3, []), (4, [4])]
+
+
+# -- media ------------------------------------------------------------------------------------------------------------
+
+PREVIEWED = entry("e1", BOX, medias=(picture("m1"), picture("m2", key="thumbs/small.png")), name="a/b.png")
+
+
+@pytest.mark.parametrize(
+    ("media", "paths", "left_out"),
+    [
+        ("none", [], {"media was not asked for": 2}),
+        ("original", ["images/a/b.png"], {"derived media was not asked for": 1}),
+        ("all", ["derived/images/a/b.png/thumbs/small.png", "images/a/b.png"], {}),
+    ],
+)
+def test_media_are_those_asked_for(media: Any, paths: list[str], left_out: dict[str, int]) -> None:
+    """No media, the originals, or all: each is in the package or counted as not asked for."""
+    export = run(keep, PREVIEWED, media=media)
+    assert sorted(export.medias) == paths
+    assert {one.reason: one.count for one in export.tally.left_out} == left_out
+    export.tally.check("the export")
+
+
+def test_examples_are_of_what_was_left_out() -> None:
+    """The examples of a reason are media that it holds for, not those that went out."""
+    (left,) = run(keep, PREVIEWED, media="original").tally.left_out
+    assert left.examples == ("m2",)
+
+
+def test_exporter_is_told_where_media_lie() -> None:
+    """An item names the package path of each media that is part of the package, and its file name in any case."""
+    items: list[Item] = []
+
+    def script(item: Item, shard: Shard[Any]) -> None:
+        items.append(item)
+        keep(item, shard)
+
+    for media in ("none", "original", "all"):
+        run(script, PREVIEWED, media=media)
+    assert [item.file_name for item in items] == ["a/b.png"] * 3
+    original, derived = {"m1": "images/a/b.png"}, {"m2": "derived/images/a/b.png/thumbs/small.png"}
+    assert [dict(item.files) for item in items] == [{}, original, original | derived]
+
+
+def test_media_lie_in_the_folder_of_their_split() -> None:
+    """The media of a split have a folder of their own, so that names may repeat."""
+    export = run(keep, entry("e1", name="a.png", split="train"), entry("e2", name="a.png", split="val"))
+    assert sorted(export.medias) == ["images/train/a.png", "images/val/a.png"]
+
+
+def test_split_and_folder_of_one_name_do_not_meet() -> None:
+    """An entry of a split, and one without whose name begins with that split's, get a path each."""
+    export = run(keep, entry("e1", name="a.png", split="train"), entry("e2", name="train/a.png"))
+    assert len(export.medias) == 2
+
+
+@pytest.mark.parametrize("split", hostile.SPLITS, ids=lambda split: ascii(split)[:30])
+def test_hostile_split_stays_in_the_package(split: str, tmp_path: Any) -> None:
+    """Whatever a split is called, its media stay in the media folder."""
+    export = run(keep, entry("e1", split=split))
+    (path,) = export.medias
+    assert path.startswith("images/")
+    export.write(tmp_path)
+
+
+@pytest.mark.parametrize("key", [name for name in hostile.NAMES if name], ids=lambda key: ascii(key)[:30])
+def test_hostile_key_stays_in_the_package(key: str, tmp_path: Any) -> None:
+    """Whatever a derived media is called, it stays in the folder of derived media."""
+    one = entry("e1", medias=(picture("m1"), picture("m2", key=key)))
+    export = run(keep, one, media="all")
+    assert any(path.startswith("derived/") for path in export.medias)
+    export.write(tmp_path)
+
+
+def test_derived_media_never_meet() -> None:
+    """Derived media of two entries get a path each, however names and keys share their folders."""
+    one = entry("e1", name="a", medias=(picture("m1", mime_type=None), picture("m2", key="b/c.png")))
+    two = entry("e2", name="a/b", medias=(picture("m3", mime_type=None), picture("m4", key="c.png")))
+    assert len(run(keep, one, two, media="all").medias) == 4
+
+
+def test_file_of_another_size_is_a_fault() -> None:
+    """A media file that contradicts the source's size is counted as a fault of its entry."""
+
+    def files(media: Media) -> MediaFile:
+        return fetched(picture(media.id, width=5, height=5)) if media.id == "e1-m" else fetched(media)
+
+    export = run(keep, entry("e1"), entry("e2"), files=files, skips_faults=True)
+    assert export.tally.has_faults
+    assert export.files["out.txt"] == b"e2"
+
+
+def test_shard_runs_without_a_survey() -> None:
+    """A shard of an export that is one shard needs no more than the default placement."""
+    out: list[bytes] = []
+    shard = Shard(
+        ScriptedExporter(keep),
+        NoOptions(),
+        Placement(),
+        dataset=dataset(),
+        media="none",
+        files=None,
+        skips_faults=False,
+        append=lambda _part, data, _separator: out.append(data),
+    )
+    assert list(shard.run([entry("e1"), entry("e2")])) == []
+    assert out == [b"e1", b"e2"]
