@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 import msgspec
 from pydantic import Field, SecretStr
 
-from blocks import http
+from blocks import http, stopping
 from blocks.idah_client import PAGE_ROWS, Connection, IdahClient, Query, Resource, batches, connect
 from blocks.idah_records import to_dataset, to_entry, to_media
 from blocks.pictures import Header
@@ -123,7 +123,7 @@ class IdahSource(Source):
             try:
                 for start in range(0, len(listing), ENTRIES_AT_ONCE):
                     piece = [_entry_resource(line) for line in listing[start : start + ENTRIES_AT_ONCE]]
-                    entries = runner.run(self._complete(client, piece, media, per_entry))
+                    entries = runner.run(stopping.watched(self._complete(client, piece, media, per_entry)))
                     per_entry = max(1.0, sum(len(entry.annotations) for entry in entries) / len(entries))
                     yield from entries
             finally:
@@ -190,7 +190,7 @@ class IdahSource(Source):
             async with connect(self._connection()) as client:
                 return await question(client)
 
-        return asyncio.run(ask())
+        return asyncio.run(stopping.watched(ask()))
 
 
 class _MediaReader:

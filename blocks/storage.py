@@ -18,6 +18,7 @@ from typing import IO, Any
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
+from blocks import stopping
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
 
 CHUNK_BYTES = 1 << 20
@@ -128,6 +129,7 @@ class Storage:
         def counted() -> Iterator[bytes]:
             nonlocal size
             for chunk in chunks:
+                stopping.check()
                 digest.update(chunk)
                 size += len(chunk)
                 yield chunk

@@ -21,6 +21,7 @@ from pathlib import Path
 import msgspec
 import zstandard
 
+from blocks import stopping
 from blocks.storage import Storage
 from exporters.errors import FatalError
 from exporters.upright import MediaFile
@@ -61,6 +62,7 @@ class Store:
         with self.storage.open(name) as handle, zstandard.ZstdDecompressor().stream_reader(handle) as reader:
             rest = b""
             while chunk := reader.read(1 << 20):
+                stopping.check()
                 *lines, rest = (rest + chunk).split(b"\n")
                 yield from lines
         if rest:

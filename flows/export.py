@@ -18,6 +18,7 @@ from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
+from blocks import stopping
 from blocks.catalog import AnySource
 from blocks.target import Target
 from blocks.workspace import Workspace
@@ -66,30 +67,31 @@ def export(
     )  # fmt: skip
     workspace = workspace or Workspace()
 
-    plan = plan_export(request, source, target, workspace)
+    with stopping.on_interrupt():
+        plan = plan_export(request, source, target, workspace)
 
-    fetching = fetch.map(list(plan.shards), unmapped(plan), unmapped(source), unmapped(workspace))
-    downloading = _media(request, fetching, plan, source, workspace)
-    fetched = fetching.result()
-    surveyed = take_survey(plan, fetched, workspace)
-    transforming = transform.map(
-        fetched, downloading or unmapped(None), list(surveyed.placements), unmapped(plan), unmapped(workspace)
-    )
-    files = [future.result() for future in downloading]
-    converted = transforming.result()
+        fetching = fetch.map(list(plan.shards), unmapped(plan), unmapped(source), unmapped(workspace))
+        downloading = _media(request, fetching, plan, source, workspace)
+        fetched = fetching.result()
+        surveyed = take_survey(plan, fetched, workspace)
+        transforming = transform.map(
+            fetched, downloading or unmapped(None), list(surveyed.placements), unmapped(plan), unmapped(workspace)
+        )
+        files = [future.result() for future in downloading]
+        converted = transforming.result()
 
-    packaged = make_package(converted, fetched, surveyed, plan, workspace)
-    delivered = deliver(packaged, plan, target, workspace)
+        packaged = make_package(converted, fetched, surveyed, plan, workspace)
+        delivered = deliver(packaged, plan, target, workspace)
 
-    summary = Summary(
-        plan=plan,
-        tally=packaged.tally,
-        delivery=delivered,
-        downloaded_files=sum(shard.downloaded for shard in files),
-        media_bytes=sum(shard.bytes for shard in files),
-    )
-    publish(summary)
-    return summary
+        summary = Summary(
+            plan=plan,
+            tally=packaged.tally,
+            delivery=delivered,
+            downloaded_files=sum(shard.downloaded for shard in files),
+            media_bytes=sum(shard.bytes for shard in files),
+        )
+        publish(summary)
+        return summary
 
 
 def _media(

@@ -15,7 +15,7 @@ import msgspec
 from msgspec import Struct
 from prefect import task
 
-from blocks import http
+from blocks import http, stopping
 from blocks.catalog import AnySource
 from blocks.pictures import Header
 from blocks.source import MediaReader
@@ -72,7 +72,7 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
     wanted = _wanted(store.load_lines(fetched.path), plan.request.media)
     progress.expect("media", len(wanted))
     with _ONE_SHARD_AT_A_TIME:
-        outcomes, downloaded = asyncio.run(_fetch_all(wanted, plan, source, store))
+        outcomes, downloaded = asyncio.run(stopping.watched(_fetch_all(wanted, plan, source, store)))
     path, sha256 = store.save_lines(msgspec.json.encode(outcome) for outcome in outcomes)
     files = [outcome.file for outcome in outcomes if outcome.file]
     return FetchedMedia(

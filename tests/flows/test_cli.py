@@ -1,0 +1,232 @@
+"""The command line: one clear line for what is wrong, exit statuses to rely on, nothing left behind."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from blocks.sandbox.faults import Fault
+from blocks.sandbox.idah import DEMO_API_KEY
+from flows.cli import main
+from tests.flows.harness import Exports, Platform
+
+Run = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def outhaul(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: Platform, tmp_path: Path
+) -> Run:
+    """Calls the command line in this process; returns status, standard output, standard error."""
+    for name, value in dict(os.environ).items():  # what the command sets must not reach other tests
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("OUTHAUL_API_KEY", DEMO_API_KEY)
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stopped:
+            main(list(arguments))
+        captured = capsys.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return run
+
+
+def source(platform: Platform) -> str:
+    return f"idah+{platform.source.url}"
+
+
+WRONG: dict[str, tuple[list[str], str]] = {
+    "unknown dataset": (["--dataset", "nope"], "There is no dataset 'nope' in IDAH at"),
+    "unknown format": (["--as", "cocoo"], "There is no format 'cocoo'; did you mean 'coco'?"),
+    "unknown option": (["--option", "colour=1"], "There is no option 'colour' in the format coco; there is: empty"),
+    "wrong value": (["--option", "out_of_picture=1"], "coco does not take out_of_picture='1': input should be 'clip'"),
+    "option without value": (["--option", "out_of_picture"], "is not of the form name=value"),
+    "unknown filter": (["--where", "statuss=completed"], "There is no filter 'statuss' in this source; did you mean"),
+    "no entries in a shard": (["--shard-entries", "0"], "shard_entries=0: input should be greater than or equal to 1"),
+    "file where a folder is needed": (["--to", "/dev/null/x"], "Nothing can be delivered there: /dev/null/x cannot"),
+    "unknown kind of store": (["--to", "nope://x"], "nope://x cannot be opened: Protocol not known: nope"),
+    "store of an extra": (["--to", "gs://bucket/x"], "gs://bucket/x needs a package that is not installed; install"),
+    "no credentials": (["--to", "s3://bucket/x"], "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
+}
+
+
+@pytest.mark.parametrize("case", WRONG)
+def test_a_wrong_request_is_refused_in_one_line(outhaul: Run, platform: Platform, tmp_path: Path, case: str) -> None:
+    """It says what is wrong, ends with status 2, and fetches and leaves nothing."""
+    arguments, sentence = WRONG[case]
+    status, output, errors = outhaul("export", source(platform), "--to", "out", *arguments)
+
+    assert status == 2
+    assert output == ""
+    assert errors.startswith("outhaul: ")
+    assert sentence in errors
+    assert errors.count("\n") == 1
+    assert platform.sandbox.requests["dataset/entries"] == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_everything_wrong_is_said_at_once(outhaul: Run, platform: Platform) -> None:
+    """Three mistakes are three lines, not three attempts."""
+    status, _, errors = outhaul(
+        "export", source(platform), "--to", "/dev/null/x", "--as", "cocoo", "--dataset", "nope"
+    )  # fmt: skip
+    assert status == 2
+    assert [line.split()[1:4] for line in errors.splitlines()] == [
+        ["There", "is", "no"],
+        ["Nothing", "can", "be"],
+        ["There", "is", "no"],
+    ]
+
+
+@pytest.mark.parametrize("key", ["IDAH_wrong", f"IDAH_{'0' * 64}"])
+def test_a_wrong_key_is_said_and_not_shown(
+    outhaul: Run, platform: Platform, monkeypatch: pytest.MonkeyPatch, key: str
+) -> None:
+    """The platform's refusal is passed on without the key."""
+    monkeypatch.setenv("OUTHAUL_API_KEY", key)
+    status, output, errors = outhaul("export", source(platform), "--to", "out")
+
+    assert status == 2
+    assert "refused the credentials" in errors
+    assert key not in output + errors
+
+
+def test_a_platform_that_is_down_is_a_failure(outhaul: Run) -> None:
+    """It is not the request that is wrong: status 1, soon, in one line."""
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        port = closed.getsockname()[1]
+    begun = time.monotonic()
+    status, _, errors = outhaul("export", f"idah+http://127.0.0.1:{port}", "--to", "out")
+
+    assert status == 1
+    assert errors == (
+        f"outhaul: IDAH at http://127.0.0.1:{port} cannot be reached (connection refused); "
+        f"check the address and that it is up.\n"
+    )
+    assert time.monotonic() - begun < 20
+
+
+def test_a_secret_in_a_url_is_refused(outhaul: Run) -> None:
+    """Command lines are seen by everyone on a machine."""
+    status, _, errors = outhaul("export", "idah+https://user:hunter2@host", "--to", "out")
+
+    assert status == 2
+    assert "hunter2" not in errors
+
+
+def test_dry_run_says_what_would_be_done_and_stops(outhaul: Run, platform: Platform, tmp_path: Path) -> None:
+    """It lists entries, but fetches no annotation and no file, and writes nothing to the target."""
+    status, output, _ = outhaul("export", source(platform), "--to", "out", "--dry-run", "--workspace", "work")
+
+    assert status == 0
+    assert output.startswith("Would export Crossing-north-d-été; nothing was fetched or delivered.")
+    assert "24 in 1 shards" in output
+    assert platform.sandbox.requests["dataset/annotations"] == 0
+    assert not (tmp_path / "out").exists()
+
+
+def test_json_is_one_object_and_nothing_else(outhaul: Run, platform: Platform, exports: Exports) -> None:
+    """Standard output of `--json` is parsed as it is; the object has the counts and the place."""
+    status, output, _ = outhaul("export", source(platform), "--to", "out", "--workspace", "work", "--json")
+
+    document: dict[str, Any] = json.loads(output)
+    assert status == 0
+    assert document["counts"]["entries"] == {"in": 24, "out": 23, "left_out": 1}
+    assert Path(document["link"]).is_file()
+    assert document["was_there"] is False
+
+
+def test_json_holds_the_error_too(outhaul: Run, platform: Platform) -> None:
+    """A refused request is an object with the sentence and the status."""
+    status, output, _ = outhaul("export", source(platform), "--to", "out", "--as", "cocoo", "--json")
+    assert json.loads(output) == {
+        "error": "There is no format 'cocoo'; did you mean 'coco'?",
+        "exit_status": status,
+    }
+
+
+def test_entries_left_out_for_faults_are_status_3(outhaul: Run, platform: Platform, exports: Exports) -> None:
+    """`--on-error skip` delivers the rest, and says so by its status."""
+    platform.sandbox.faults.append(Fault(r"medias/files/", status=404, times=1))
+    status, output, _ = outhaul(
+        "export", source(platform), "--to", "out", "--workspace", "work", "--on-error", "skip"
+    )  # fmt: skip
+    assert status == 3
+    assert "1 entry: its media is gone from the platform (404)" in output
+
+
+def test_datasets_and_formats_can_be_listed(outhaul: Run, platform: Platform) -> None:
+    """What a platform offers, and what formats there are, for people and for programs."""
+    _, output, _ = outhaul("datasets", source(platform), "--json")
+    assert [one["entries"] for one in json.loads(output)["datasets"]] == [24]
+    _, output, _ = outhaul("formats", "--modality", "video", "--json")
+    assert [one["name"] for one in json.loads(output)["formats"]] == ["json", "jsonl"]
+
+
+def test_ctrl_c_ends_a_run_in_one_line(platform: Platform, tmp_path: Path) -> None:
+    """An interrupted run stops within seconds, without a traceback, and leaves nothing at the target."""
+    platform.sandbox.faults.append(Fault(r"medias/files/", kind="stall", times=None, after=5))
+    command = [
+        str(Path(sys.executable).with_name("outhaul")),
+        "export",
+        source(platform),
+        "--to",
+        str(tmp_path / "out"),
+    ]
+    environment = {**os.environ, "OUTHAUL_API_KEY": DEMO_API_KEY, "OUTHAUL_WORKSPACE": str(tmp_path / "work")}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
+    for _ in range(600):
+        if platform.sandbox.requests["media/medias/files"] > 5:
+            break
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+
+    assert process.returncode == 130
+    assert errors.splitlines()[-1].startswith("outhaul: interrupted; what was fetched is kept")
+    assert "Traceback" not in errors
+    assert not list((tmp_path / "out").rglob("*"))
+
+
+def test_a_killed_run_goes_on_where_it_stood(exports: Exports, platform: Platform, tmp_path: Path) -> None:
+    """After SIGKILL in the middle of the media, the next run delivers the same bytes and fetches only the rest."""
+    fault = Fault(r"medias/files/", kind="stall", times=None, after=12)
+    platform.sandbox.faults.append(fault)
+    command = [
+        str(Path(sys.executable).with_name("outhaul")),
+        "export",
+        source(platform),
+        "--to",
+        str(tmp_path / "out"),
+    ]
+    environment = {**os.environ, "OUTHAUL_API_KEY": DEMO_API_KEY, "OUTHAUL_WORKSPACE": str(tmp_path / "workspace")}
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    keys = tmp_path / "workspace" / "media-keys"
+    for _ in range(600):
+        if len(list(keys.rglob("*"))) > 12 and fault.hits:
+            break
+        time.sleep(0.1)
+    process.kill()
+    process.wait()
+    kept = sum(path.is_file() for path in keys.rglob("*"))
+    platform.sandbox.faults.clear()
+    platform.sandbox.requests.clear()
+
+    summary = exports.run(platform.source)
+    exports.run(platform.source, "undisturbed", "other-workspace")
+
+    assert kept >= 6
+    assert summary.downloaded_files == 24 - kept
+    assert exports.delivered("out") == exports.delivered("undisturbed")
