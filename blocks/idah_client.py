@@ -7,6 +7,7 @@ more than bad tokens; so answers are checked against what was asked, and a login
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
@@ -66,6 +67,16 @@ class _Login(msgspec.Struct):
     meta: Meta
 
 
+@dataclass(frozen=True)
+class _Token:
+    text: str = field(repr=False)
+    renew_at: float
+
+
+_tokens: dict[tuple[str, str], _Token] = {}
+"""By platform and a digest of the login: tasks come and go with a client each, and go on with one another's token."""
+
+
 @dataclass
 class Connection:
     """What a client needs to know; `login` is the body of the login request and holds the secret."""
@@ -88,8 +99,7 @@ class IdahClient:
         self._session = session
         self._base = connection.url.rstrip("/") + "/api/v1/"
         self._host = f"IDAH at {http.host_of(connection.url)}"
-        self._token = ""
-        self._renew_at = 0.0
+        self._account = (self._base, hashlib.sha256(msgspec.json.encode(connection.login)).hexdigest())
         self._login_lock = asyncio.Lock()
         self._listings = asyncio.Semaphore(4)  # people annotate through the platform's same 16 threads
 
@@ -154,11 +164,12 @@ class IdahClient:
     async def _fresh_token(self, refused: str = "") -> str:
         """A token that is good for a while; a new one when the present one was `refused`."""
         async with self._login_lock:  # many requests find the token expired together; one of them logs in
-            if self._token == refused or time.time() > self._renew_at:
-                await self._log_in()
-            return self._token
+            token = _tokens.get(self._account)
+            if token is None or token.text == refused or time.time() > token.renew_at:
+                token = _tokens[self._account] = await self._log_in()
+            return token.text
 
-    async def _log_in(self) -> None:
+    async def _log_in(self) -> _Token:
         url = URL(self._base + self._connection.login_path, encoded=True)
         before = time.time()
         async with (
@@ -167,11 +178,10 @@ class IdahClient:
         ):
             http.check_status(response, self._host, await _detail(response))
             login = self._decode(await response.read(), _Login, "login")
-        self._token = login.meta.token
         lifetime = login.data.attributes.exp - before
         # Short tokens are used for most of their life; where clocks disagree, the platform's 401 is what tells.
         margin = min(RENEW_BEFORE_SECONDS, 0.2 * lifetime)
-        self._renew_at = before + lifetime - margin if lifetime > 0 else float("inf")
+        return _Token(login.meta.token, before + lifetime - margin if lifetime > 0 else float("inf"))
 
     def _decode(self, body: bytes, into: type[Any], what: str) -> Any:
         try:

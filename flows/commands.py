@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from blocks.catalog import AnySource, find_source, find_target, find_workspace
 from blocks.target import Target
 from blocks.workspace import Workspace
-from exporters import RequestError
+from exporters import FatalError, RequestError
 from exporters.registry import wrong_values
 from flows import display
 from flows.manifest import counts
@@ -48,7 +48,10 @@ def run(
 
     parameters = {**request.model_dump(), "datasets": list(request.datasets), "where": list(request.where)}
     with display.bars(wanted=wants_bars):
-        summary: Summary = export(source=source, target=target, workspace=workspace, **parameters)
+        try:
+            summary: Summary = export(source=source, target=target, workspace=workspace, **parameters)
+        except RequestError as error:  # found after the checks: something was fetched, so it is a failure now
+            raise FatalError(str(error)) from None
     return summary
 
 

@@ -56,12 +56,11 @@ def deliver(package: Package, plan: Plan, target: Target, workspace: Workspace) 
         packed, moved_files = _put_archive(package, plan, folder, storage, store), 1
     members = _index(package, store)
     chunks = manifest_chunks(plan, package, packed, load_datasets(plan, store), members)
-    manifest = ListedFile(MANIFEST, *storage.write(f"{folder}/{MANIFEST}", chunks))
-    _check_sizes(storage, folder, packed, manifest, package, store)
+    manifest = ListedFile(MANIFEST, *_put(storage, f"{folder}/{MANIFEST}", chunks))
     times = (started, datetime.now(UTC))
     link = storage.shown_path(f"{folder}/{packed.file}".rstrip("/"))
-    storage.write(f"{folder}/{RECEIPT}", [receipt(package, packed, manifest, flow_run.id or "", times, link)])
-    storage.write(f"{plan.name}/{LATEST}", [_latest(package, times[1])])
+    _put(storage, f"{folder}/{RECEIPT}", [receipt(package, packed, manifest, flow_run.id or "", times, link)])
+    _put(storage, f"{plan.name}/{LATEST}", [_latest(package, times[1])])
     return _delivery(package, plan, storage, packed, moved=(moved_files, packed.size or package.bytes))
 
 
@@ -76,7 +75,7 @@ def _put_archive(package: Package, plan: Plan, folder: str, storage: Storage, st
     kind = plan.request.package
     file = f"{plan.name}.{kind}"
     contents = ((member, _counted(member.read(store.storage))) for member in _index(package, store))
-    size, sha256 = storage.write(f"{folder}/{file}", STREAMS[kind](contents))
+    size, sha256 = _put(storage, f"{folder}/{file}", STREAMS[kind](contents))
     return PackedFile(kind, file, size, sha256)
 
 
@@ -84,7 +83,7 @@ def _put_directory(package: Package, folder: str, storage: Storage, store: Store
     """Every file of the package, several at once; the index is read along, never held."""
 
     def put(member: Member) -> None:
-        storage.write(f"{folder}/{member.path}", _counted(member.read(store.storage)), durable=False)
+        _put(storage, f"{folder}/{member.path}", _counted(member.read(store.storage)), durable=False)
 
     with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
         members, done = _index(package, store), 0
@@ -93,24 +92,20 @@ def _put_directory(package: Package, folder: str, storage: Storage, store: Store
     return done
 
 
-def _check_sizes(
-    storage: Storage, folder: str, packed: PackedFile, manifest: ListedFile, package: Package, store: Store
-) -> None:
-    """Look at the far end whether everything arrived in full length.
+def _put(storage: Storage, path: str, chunks: Iterable[bytes], *, durable: bool = True) -> tuple[int, str]:
+    """Write a file, and look at the far end whether it arrived in full length; returns its size and SHA-256.
 
     Raises:
-        RetriableError: something did not; the delivery starts over, and nobody has seen a receipt.
+        RetriableError: it did not; the delivery starts over, and nobody has seen a receipt.
     """
-    found = storage.files(folder)
-    expected: Iterable[tuple[str, int]] = [(packed.file, packed.size)]
-    if packed.kind == "directory":
-        expected = ((member.path, member.size) for member in _index(package, store))
-    for path, size in (*expected, (manifest.path, manifest.size)):
-        if found.get(path) != size:
-            raise RetriableError(
-                f"{storage.shown_path(f'{folder}/{path}')} should have {size} bytes, but the target has "
-                f"{found.get(path, 'none')}; it may be short of space or lose writes, try again later."
-            )
+    size, sha256 = storage.write(path, chunks, durable=durable)
+    found = storage.size(path)
+    if found != size:
+        raise RetriableError(
+            f"{storage.shown_path(path)} should have {size} bytes, but the target has "
+            f"{'none' if found is None else found}; it may be short of space or lose writes, try again later."
+        )
+    return size, sha256
 
 
 def _index(package: Package, store: Store) -> Iterator[Member]:

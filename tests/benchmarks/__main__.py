@@ -25,11 +25,14 @@ def measured(command: list[str], environment: dict[str, str]) -> dict[str, float
     """Wall seconds, CPU seconds and peak megabytes of a whole process with its children."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.monotonic()
-    process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL)
-    peak = _watch(process)
+    with tempfile.TemporaryFile() as said:
+        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=said)
+        peak = _watch(process)
+        said.seek(0)
+        errors = said.read().decode()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if process.returncode:
-        sys.exit(f"{' '.join(command[:3])} failed with status {process.returncode}")
+        sys.exit(f"{' '.join(command[:3])} failed with status {process.returncode}:\n{errors}")
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"seconds": time.monotonic() - begun, "cpu_seconds": cpu, "peak_megabytes": peak}
 
@@ -71,7 +74,7 @@ def cases(url: str, folder: Path) -> dict[str, Callable[[int], tuple[list[str], 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--entries", type=int, default=1000)
+    parser.add_argument("--entries", type=int, default=2000)
     parser.add_argument("--latency", type=float, default=0.02, help="seconds the platform waits before it answers")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the figures there")
@@ -102,9 +105,8 @@ def main() -> None:
 
 
 def _print(arguments: argparse.Namespace, medians: dict[str, dict[str, float]]) -> None:
-    print(
-        f"{arguments.entries:,} entries, {arguments.latency * 1000:.0f} ms a request, medians of {arguments.rounds} rounds"
-    )
+    latency = f"{arguments.latency * 1000:.0f} ms a request"
+    print(f"{arguments.entries:,} entries, {latency}, medians of {arguments.rounds} rounds")
     print(f"{'':<22}{'wall s':>8}{'ratio':>8}{'CPU s':>8}{'peak MB':>9}{'requests':>10}")
     floor = medians["floor"]["seconds"]
     for case, one in medians.items():

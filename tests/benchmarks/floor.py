@@ -35,14 +35,15 @@ async def export(url: str, key: str, target: Path) -> None:
             return rows + page
 
         (dataset,) = await get("dataset/datasets")
+        project = dataset["attributes"]["project_id"]
         entries = await all_pages(f"dataset/entries?filter[dataset_id]={dataset['id']}")
         annotations = defaultdict(list)
         for annotation in await all_pages(f"dataset/annotations?filter[dataset_id]={dataset['id']}"):
             annotations[annotation["attributes"]["entry_id"]].append(annotation["attributes"])
         medias = {
             row["attributes"]["resource"]: row["attributes"]["meta"]
-            for row in await all_pages(f"media/medias?filter[project_id]={dataset['attributes']['project_id']}&filter[key]=")
-        }  # fmt: skip
+            for row in await all_pages(f"media/medias?filter[project_id]={project}&filter[key]=")
+        }
         with zipfile.ZipFile(target, "w") as archive:
             archive.writestr("annotations.json", orjson.dumps(_coco(entries, annotations, medias)))
             waiting = iter(entries)
