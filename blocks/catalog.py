@@ -12,6 +12,7 @@ from pydantic import SecretStr
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
 from blocks.source import Source
+from blocks.storage import without_credentials
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import RequestError
@@ -32,6 +33,10 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
         RequestError: there is no such source.
     """
     if text.startswith("folder:"):
+        if without_credentials(text) != text:
+            raise RequestError(
+                "A secret in a URL is seen by everyone on this machine; take it out and save the folder as a block."
+            )
         return FolderSource(url=_without(text, "folder:"))
     if text.startswith(("idah+http://", "idah+https://")):
         url = _without(text, "idah+")

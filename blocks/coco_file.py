@@ -60,7 +60,12 @@ def is_coco(opener: Opener) -> bool:
 
 
 def read_categories(opener: Opener, shown: str) -> tuple[Category, ...]:
-    return tuple(_category(record) for record in _items(opener, "categories.item", shown))
+    try:
+        return tuple(_category(record) for record in _items(opener, "categories.item", shown))
+    except (KeyError, TypeError, ValueError):
+        raise RequestError(
+            f"{shown} has a category that cannot be read; each needs an id and whole keypoints."
+        ) from None
 
 
 def read_licenses(opener: Opener, shown: str) -> list[Any]:
@@ -150,8 +155,11 @@ def _shape(record: Mapping[str, Any], box: Box | None, size: tuple[int, int]) ->
         return outline
     keypoints = record.get("keypoints")
     if isinstance(keypoints, list) and keypoints and len(keypoints) % 3 == 0:
-        points = tuple((float(x), float(y)) for x, y in zip(keypoints[0::3], keypoints[1::3], strict=True))
-        return Skeleton(points, tuple(int(seen) for seen in keypoints[2::3]), outline)
+        try:
+            points = tuple((float(x), float(y)) for x, y in zip(keypoints[0::3], keypoints[1::3], strict=True))
+            return Skeleton(points, tuple(int(seen) for seen in keypoints[2::3]), outline)
+        except (TypeError, ValueError):
+            return Unknown("keypoints that cannot be read")
     return outline or box or Unknown("annotation without box or segmentation")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import posixpath
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -16,7 +17,7 @@ from pydantic import Field, PrivateAttr
 
 from blocks import coco_file
 from blocks.source import MediaReader, Source, Where, find_dataset
-from blocks.storage import CHUNK_BYTES, Storage
+from blocks.storage import CHUNK_BYTES, Storage, without_credentials
 from exporters.errors import RequestError, SkippableError
 from exporters.jsonl import DATASETS, ENTRIES
 from exporters.model import Dataset, Entry, Media, decode_dataset, decode_entry
@@ -68,7 +69,7 @@ class FolderSource(Source):
     def catalog(self) -> list[Dataset]:
         storage, files = self._open()
         if files == [DATASETS]:
-            return [_read_back(line) for line in storage.read(DATASETS).splitlines()]
+            return [_read_back(line, self._shown) for line in storage.read(DATASETS).splitlines()]
         return [self._coco_dataset(file, with_categories=False) for file in files]
 
     def dataset(self, dataset_id: str) -> Dataset:
@@ -117,16 +118,17 @@ class FolderSource(Source):
 
     @property
     def _shown(self) -> str:
-        return f"folder:{self.url}"
+        return f"folder:{without_credentials(self.url)}"
 
     @property
     def _name(self) -> str:
         """The folder's own name: its place on this machine is nobody's business."""
-        last = posixpath.basename(self.url.rstrip("/"))
+        last = posixpath.basename(without_credentials(self.url).rstrip("/"))
         return re.sub(r"\.(zip|json)$", "", last) or "folder"
 
     def _shown_file(self, name: str) -> str:
-        return f"{self.url.rstrip('/')}/{name}" if not self.url.endswith(".json") else self.url
+        shown = without_credentials(self.url)
+        return f"{shown.rstrip('/')}/{name}" if not shown.endswith(".json") else shown
 
     def _open(self) -> tuple[Storage, list[str]]:
         """The storage, and the files in it that describe datasets."""
@@ -140,6 +142,8 @@ class FolderSource(Source):
         storage = Storage(folder or ".", options)
         if storage.size(name) is None:
             raise RequestError(f"{self._shown} does not exist; check the path.")
+        if not coco_file.is_coco(lambda: storage.open(name)):
+            raise RequestError(f"{self._shown} is no COCO file: none of images, annotations and categories is in it.")
         if posixpath.basename(folder) == "annotations":  # its pictures lie beside that folder
             return Storage(folder.rpartition("/")[0] or ".", options), [f"annotations/{name}"]
         return storage, [name]
@@ -185,10 +189,14 @@ class FolderSource(Source):
                     yield line.rstrip(b"\n")
 
     def _entry_back(self, storage: Storage, line: bytes, media: MediaChoice) -> Entry:
-        entry, files = decode_entry(line), _line(line, self._shown).files
+        files = _line(line, self._shown).files
+        try:
+            entry = decode_entry(line)
+        except msgspec.MsgspecError as error:
+            raise RequestError(f"{self._shown}: a line of {ENTRIES} is not an entry ({error}).") from None
 
         def found(one: Media) -> Media:
-            ref = files.get(one.id, "") if media != "none" else ""
+            ref = _found(storage, files.get(one.id, "")) if media != "none" else ""
             return msgspec.structs.replace(one, ref=ref, version=_version(storage, ref))
 
         return msgspec.structs.replace(entry, medias=tuple(map(found, entry.medias)))
@@ -201,16 +209,15 @@ class _ImageFinder:
         self._storage = storage
         beside = posixpath.dirname(file)
         splits = [split] if split else []
-        places = ["images", "", beside, *splits, *(f"images/{one}" for one in splits), "data", "train", "val", "test"]
+        inside = (f"images/{one}" for one in (*splits, "default"))
+        places = ["images", "", beside, *splits, *inside, "data", "train", "val", "test"]
         self._places = list(dict.fromkeys(places))
 
     def find(self, file_name: str) -> str:
         """The picture's path in the folder; empty when it is nowhere, or would lie outside the folder."""
         for place in self._places:
-            path = posixpath.normpath(posixpath.join(place, file_name))
-            if not file_name or path.startswith(("/", "..")):
-                continue
-            if self._storage.size(path) is not None:
+            path = _found(self._storage, posixpath.join(place, file_name) if file_name else "")
+            if path:
                 self._places.remove(place)
                 self._places.insert(0, place)
                 return path
@@ -224,7 +231,12 @@ class _MediaReader:
     async def read(self, media: Media) -> AsyncIterator[bytes]:
         if not media.ref:
             raise SkippableError(media.id, f"its picture {media.name!r} is not in the folder")
-        handle = await asyncio.to_thread(self._storage.open, media.ref)
+        try:
+            handle = await asyncio.to_thread(self._storage.open, media.ref)
+        except RequestError:
+            if await asyncio.to_thread(self._storage.size, media.ref) is not None:
+                raise
+            raise SkippableError(media.id, "its picture is not in the folder any more") from None
         with handle:
             while chunk := await asyncio.to_thread(handle.read, CHUNK_BYTES):
                 yield chunk
@@ -234,21 +246,41 @@ def _json_files(storage: Storage) -> list[str]:
     """JSON files where datasets keep their annotations: at the top and in its folders, without searching images."""
     found = []
     for folder in ("", "annotations", "train", "val", "valid", "test"):
-        pattern = storage.path(f"{folder}/*.json" if folder else "*.json")
-        for path in storage.fs.glob(pattern):
-            name = path.removeprefix(storage.root.rstrip("/")).lstrip("/")
-            if name not in _NOT_DATASETS:
-                found.append(name)
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            for info in storage.fs.ls(storage.path(folder), detail=True):  # no glob: a folder may be called data[1]
+                last = posixpath.basename(info["name"])
+                name = f"{folder}/{last}" if folder else last
+                if last.endswith(".json") and info["type"] == "file" and name not in _NOT_DATASETS:
+                    found.append(name)
     return sorted(found)
 
 
 def _version(storage: Storage, ref: str) -> str:
     """Changes when the file may have: size and time, or the store's own tag."""
-    return str(storage.fs.ukey(storage.path(ref))) if ref else ""
+    if not ref:
+        return ""
+    info = storage.fs.info(storage.path(ref))
+    if "CRC" in info:  # in a zip; what it calls unique differs each time it is opened
+        return f"{info['CRC']:08x}-{info['size']}"
+    return str(storage.fs.ukey(storage.path(ref)))
 
 
-def _read_back(line: bytes) -> Dataset:
-    return decode_dataset(line)
+def _found(storage: Storage, path: str) -> str:
+    """The path of a file in the folder, tidied; empty when there is none, or when it leads outside."""
+    tidy = posixpath.normpath(path) if path else ""
+    parts = tidy.split("/")
+    if not tidy or tidy.startswith("/") or parts[0] in ("..", ".") or "\0" in tidy:
+        return ""
+    if any(len(part.encode(errors="replace")) > 255 for part in parts):
+        return ""
+    return tidy if storage.size(tidy) is not None else ""
+
+
+def _read_back(line: bytes, shown: str) -> Dataset:
+    try:
+        return decode_dataset(line)
+    except msgspec.MsgspecError as error:
+        raise RequestError(f"{shown}: a line of {DATASETS} is not a dataset ({error}).") from None
 
 
 def _line(line: bytes, shown: str) -> _Line:

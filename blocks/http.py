@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import math
 import os
 import random
 import ssl
@@ -62,12 +63,13 @@ def retry_after_seconds(value: str | None) -> float | None:
     if not value:
         return None
     try:
-        return max(0.0, float(value))
+        seconds = float(value)
+        return max(0.0, seconds) if math.isfinite(seconds) else None
     except ValueError:
         pass
     try:
         return max(0.0, (email.utils.parsedate_to_datetime(value) - datetime.now(UTC)).total_seconds())
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -94,7 +96,7 @@ async def translated(what: str) -> AsyncIterator[None]:
         raise RequestError(
             f"The certificate of {what} cannot be verified; give a CA bundle, or switch verify_ssl off for a test."
         ) from None
-    except aiohttp.InvalidURL:
+    except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         raise RequestError(f"{what} is not a valid address; check the URL.") from None
     except (TimeoutError, aiohttp.ServerTimeoutError):
         raise RetriableError(f"{what} did not answer in time; it may be overloaded, try again later.") from None
@@ -102,7 +104,7 @@ async def translated(what: str) -> AsyncIterator[None]:
         raise RetriableError(
             f"{what} cannot be reached ({_reason(error.os_error)}); check the address and that it is up."
         ) from None
-    except (aiohttp.ClientError, ConnectionError) as error:
+    except (aiohttp.ClientError, OSError) as error:
         raise RetriableError(f"{what} broke off the connection ({type(error).__name__}); try again later.") from None
 
 
@@ -133,8 +135,12 @@ def check_status(response: aiohttp.ClientResponse, what: str, detail: str = "") 
 
 def host_of(url: str) -> str:
     """Scheme, host and port: fit for messages and manifests, never user name, password, path or query."""
-    parsed = URL(url)
-    return str(parsed.origin()) if parsed.is_absolute() else url
+    shown = url.rpartition("@")[2]
+    try:
+        parsed = URL(url)
+        return str(parsed.origin()) if parsed.scheme and parsed.host else shown
+    except ValueError:
+        raise RequestError(f"{shown!r} is not a valid address; check the URL.") from None
 
 
 def query_text(pairs: Iterable[tuple[str, str]]) -> str:

@@ -166,6 +166,10 @@ class IdahSource(Source):
     def _connection(self) -> Connection:
         key, password = self.api_key.get_secret_value(), self.password.get_secret_value()
         login: dict[str, Any]
+        if "@" in self.url.partition("://")[2].split("/")[0]:
+            raise RequestError(
+                "The address of IDAH holds a user name or password; take it out and use the block's fields."
+            )
         if key:
             path, login = "iam/auth/api/login", {"api_key": key}
         elif self.email and password:

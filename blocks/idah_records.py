@@ -73,7 +73,7 @@ def to_dataset(resource: Resource) -> Dataset:
 def to_categories(configuration: Mapping[str, Any]) -> Iterable[Category]:
     """Categories of all shape types, each once, in the order the project shows them."""
     blocks = [(kind, block) for kind, block in configuration.items() if isinstance(block, dict)]
-    blocks.sort(key=lambda pair: (pair[1].get("order", math.inf), pair[0]))  # keys of a JSON column have no order
+    blocks.sort(key=lambda pair: (_order(pair[1].get("order")), pair[0]))  # keys of a JSON column have no order
     found: dict[str, dict[str, Any]] = {}
     shapes: dict[str, list[str]] = {}
     for kind, block in blocks:
@@ -88,6 +88,10 @@ def to_categories(configuration: Mapping[str, Any]) -> Iterable[Category]:
             color=value.get("color"),
             shapes=tuple(dict.fromkeys(shapes[category_id])),
         )
+
+
+def _order(value: Any) -> float:
+    return value if isinstance(value, int | float) else math.inf
 
 
 def to_entry(resource: Resource, annotations: Sequence[Resource], medias: Sequence[Media]) -> Entry:
@@ -144,7 +148,7 @@ def to_annotation(resource: Resource, size: Size | None) -> Annotation:
 
 def to_shape(dimensions: Mapping[str, Any], size: Size | None) -> Shape:
     """A shape in pixels on a picture of this width and height."""
-    kind = str(dimensions.get("type", "without a type"))
+    kind = str(dimensions.get("type", "without a type")) if isinstance(dimensions, Mapping) else "without a type"
     if kind == "entry:root":
         return Classification()
     if kind not in _MODEL_SHAPES:

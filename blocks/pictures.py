@@ -7,7 +7,7 @@ import io
 import warnings
 from dataclasses import dataclass
 
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, TiffImagePlugin
 
 MOST_BYTES = 4 * 1024 * 1024
 """A header longer than this (previews in EXIF can be long) is given up: the file counts as no picture."""
@@ -35,6 +35,8 @@ class Header:
         if not self._is_done:
             self._seen += chunk
             self.result = read_picture(bytes(self._seen))
+            if not self.result and len(self._seen) >= MOST_BYTES:
+                self.result = read_webp_size(bytes(self._seen))
             if self.result or len(self._seen) >= MOST_BYTES:
                 self._is_done = True
                 self._seen = bytearray()
@@ -46,6 +48,26 @@ def read_picture(data: bytes) -> Picture | None:
     with warnings.catch_warnings(), contextlib.suppress(OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         warnings.simplefilter("ignore")  # truncated EXIF blocks, huge sizes: nothing is decoded here
         image = Image.open(io.BytesIO(data))
-        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
-        return Picture(image.width, image.height, orientation if orientation in range(1, 9) else 1)
+        # Not image.getexif(): that of PNG decodes all of the picture to look behind it.
+        orientation = Image.Image.getexif(image).get(ExifTags.Base.Orientation, 1)
+        width, height = image.size
+        if isinstance(image, TiffImagePlugin.TiffImageFile):  # whose size is told as if it were turned already
+            width, height = int(image.tag_v2[ExifTags.Base.ImageWidth]), int(image.tag_v2[ExifTags.Base.ImageLength])
+        return Picture(width, height, orientation if orientation in range(1, 9) else 1)
+    return None
+
+
+def read_webp_size(data: bytes) -> Picture | None:
+    """Width and height from the head of a WebP, of which Pillow wants to see all."""
+    if len(data) < 30 or data[:4] != b"RIFF" or data[8:12] != b"WEBP":
+        return None
+    match data[12:16]:
+        case b"VP8X":
+            return Picture(1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little"))
+        case b"VP8L":
+            bits = int.from_bytes(data[21:25], "little")
+            return Picture(1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF))
+        case b"VP8 ":
+            size = int.from_bytes(data[26:28], "little"), int.from_bytes(data[28:30], "little")
+            return Picture(size[0] & 0x3FFF, size[1] & 0x3FFF)
     return None

@@ -7,10 +7,12 @@ its final name and renamed; in object stores it appears when the upload is compl
 from __future__ import annotations
 
 import contextlib
-import errno
 import hashlib
+import itertools
 import os
+import re
 import secrets
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
@@ -19,11 +21,14 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from blocks import stopping
-from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
+from blocks.storage_errors import said, translated
+from exporters.errors import OuthaulError, RequestError
 
 CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 16 << 20
 """Size of an uploaded part: fsspec's own 50 MiB halves the speed and doubles the memory."""
+SMALL_BYTES = 5 << 20
+"""S3's smallest part."""
 
 EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure", "abfss": "azure", "sftp": "sftp", "ssh": "sftp"}
 """Which of our extras brings the backend of a URL."""
@@ -32,6 +37,7 @@ _S3_DEFAULTS: dict[str, Any] = {
     "use_listings_cache": False,  # with it, files that another machine has just written do not exist
     "config_kwargs": {
         "max_pool_connections": 32,
+        "retries": {"mode": "standard", "max_attempts": 3},  # tasks have their own patience
         "request_checksum_calculation": "when_required",
         "response_checksum_validation": "when_required",
     },
@@ -49,10 +55,15 @@ class Storage:
 
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         self.url = url.rstrip("/") or "/"
-        scheme = fsspec.utils.get_protocol(url)
+        outer, chained, inner = url.rpartition("::")  # of an archive, the options are those of the place it lies in
+        scheme = fsspec.utils.get_protocol(inner)
         given = dict(options or {})
         if scheme in ("s3", "s3a"):
             given = _s3_options(given)
+            if not re.match(r"https?://[^/]", given.get("endpoint_url") or "https://aws"):
+                raise RequestError(f"The endpoint of {self.shown} is no URL; give one such as https://s3.example.org.")
+        if chained and outer:
+            given = {scheme: given}
         with translated(self.shown):
             try:
                 self.fs, self.root = fsspec.core.url_to_fs(url, **given)
@@ -60,15 +71,16 @@ class Storage:
                 extra = EXTRAS.get(scheme)
                 advice = f"install outhaul[{extra}]" if extra else f"install the fsspec backend for {scheme}"
                 raise RequestError(f"{self.shown} needs a package that is not installed; {advice}.") from None
+            except zipfile.BadZipFile:
+                raise RequestError(f"{self.shown} is no zip, or a damaged one; check the address.") from None
             except (ValueError, TypeError) as error:
                 raise RequestError(f"{self.shown} cannot be opened: {error}.") from None
-        self.root = self.root.rstrip("/") or "/"
+        self.root = self.root.rstrip("/") or ("" if chained else "/")  # paths in archives begin without a slash
 
     @property
     def shown(self) -> str:
         """The URL as it may be shown: without a user name or password."""
-        scheme, separator, rest = self.url.partition("://")
-        return f"{scheme}://{rest.rpartition('@')[2]}" if separator and "@" in rest.split("/")[0] else self.url
+        return without_credentials(self.url)
 
     @property
     def is_local(self) -> bool:
@@ -76,7 +88,9 @@ class Storage:
 
     def path(self, name: str) -> str:
         """The file system's own path of a file in this folder."""
-        return f"{self.root.rstrip('/')}/{name}" if name else self.root
+        if not name or not self.root:
+            return name or self.root
+        return f"{self.root.rstrip('/')}/{name}"
 
     def shown_path(self, name: str) -> str:
         return f"{self.shown.rstrip('/')}/{name}" if name else self.shown
@@ -86,19 +100,24 @@ class Storage:
             return bool(self.fs.exists(self.path(name)))
 
     def size(self, name: str) -> int | None:
-        """Bytes of a file; None when there is none."""
+        """Bytes of a file; None when there is none, or a folder."""
         with translated(self.shown_path(name)):
             try:
-                return int(self.fs.info(self.path(name))["size"])
+                info = self.fs.info(self.path(name))
             except FileNotFoundError:
                 return None
+        return int(info["size"]) if info["type"] != "directory" else None
 
     def files(self, name: str = "") -> dict[str, int]:
         """All files below a folder, relative to it, with their sizes."""
         top = self.path(name)
         with translated(self.shown_path(name)):
             found = self.fs.find(top, detail=True)
-        return {path[len(top) :].lstrip("/"): int(info["size"]) for path, info in sorted(found.items())}
+        return {
+            path[len(top) :].lstrip("/"): int(info["size"])
+            for path, info in sorted(found.items())
+            if info["type"] == "file"  # stores that remember empty folders list them too
+        }
 
     def open(self, name: str) -> IO[bytes]:
         with translated(self.shown_path(name)):
@@ -141,6 +160,24 @@ class Storage:
                 self._write_remote(self.path(name), counted())
         return size, digest.hexdigest()
 
+    def create(self, name: str, data: bytes) -> None:
+        """Write a small file unless there is one of this name: of several that try at once, one does."""
+        with translated(self.shown_path(name)):
+            if self.is_local:
+                target = Path(self.path(name))
+                partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+                partial.parent.mkdir(parents=True, exist_ok=True)
+                partial.write_bytes(data)
+                with contextlib.suppress(FileExistsError):
+                    os.link(partial, target)
+                partial.unlink()
+            elif not self.fs.exists(self.path(name)):
+                try:
+                    self.fs.pipe_file(self.path(name), data, mode="create")
+                except OSError:  # what a lost race is called differs
+                    if not self.fs.exists(self.path(name)):
+                        raise
+
     def move_in(self, local: Path, name: str) -> None:
         """Take over a local file: renamed on the same disk, uploaded elsewhere (then the local one stays)."""
         with translated(self.shown_path(name)):
@@ -161,13 +198,21 @@ class Storage:
         Raises:
             RequestError: this place cannot be written to.
         """
-        made = self._missing_folders() if self.is_local else []
+        made: list[Path] = []
         probe = f".outhaul-probe-{secrets.token_hex(8)}"
         try:
+            with translated(self.shown):
+                made = self._missing_folders() if self.is_local else []
             self.write(probe, [b"outhaul checks that it may write here\n"], shown="")
             self.remove(probe)
         except OuthaulError as error:
             raise RequestError(f"Nothing can be delivered there: {error}") from None
+        except NotImplementedError:
+            raise RequestError(f"Nothing can be delivered there: {self.shown} can only be read.") from None
+        except (TypeError, ValueError) as error:  # what backends say of options that they do not know
+            raise RequestError(
+                f"Nothing can be delivered there: {self.shown} refuses its options ({said(error)})."
+            ) from None
         finally:
             for folder in made:
                 with contextlib.suppress(OSError):
@@ -194,8 +239,39 @@ class Storage:
             partial.unlink(missing_ok=True)
 
     def _write_remote(self, path: str, chunks: Iterable[bytes]) -> None:
+        if not self._has_folders:
+            self._upload(path, chunks)
+            return
+        folder, _, last = path.rpartition("/")
         with contextlib.suppress(NotImplementedError):
-            self.fs.makedirs(path.rpartition("/")[0], exist_ok=True) if self._has_folders else None
+            self.fs.makedirs(folder, exist_ok=True)
+        partial = f"{folder}/.{last[:100]}.{secrets.token_hex(8)}.part"  # what is written shows at once in such places
+        try:
+            self._upload(partial, chunks)
+            if type(self.fs).mv is fsspec.AbstractFileSystem.mv:  # which reads brackets in names as patterns
+                self.fs.cp_file(partial, path)
+                self.fs.rm_file(partial)
+            else:
+                self.fs.mv(partial, path)
+        except BaseException:
+            with contextlib.suppress(Exception):
+                self.fs.rm_file(partial)
+            raise
+
+    def _upload(self, path: str, chunks: Iterable[bytes]) -> None:
+        """In one request where it is small: an upload in parts takes three at least."""
+        waiting = iter(chunks)
+        head: list[bytes] = []
+        size = 0
+        for chunk in waiting:
+            head.append(chunk)
+            size += len(chunk)
+            if size > SMALL_BYTES:
+                self._upload_in_parts(path, itertools.chain(head, waiting))
+                return
+        self.fs.pipe_file(path, b"".join(head))
+
+    def _upload_in_parts(self, path: str, chunks: Iterable[bytes]) -> None:
         handle = self.fs.open(path, "wb", block_size=BLOCK_BYTES, autocommit=False)
         try:
             for chunk in chunks:
@@ -206,12 +282,18 @@ class Storage:
             # Closing publishes what is there in some backends: throw it away instead, open upload and all.
             with contextlib.suppress(Exception):
                 handle.discard()
-            handle.closed = True
+            with contextlib.suppress(AttributeError):
+                handle.closed = True
             raise
 
     @property
     def _has_folders(self) -> bool:
         return fsspec.utils.get_protocol(self.url) not in ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
+
+
+def without_credentials(url: str) -> str:
+    """The URL as it may be shown: without user names and passwords."""
+    return re.sub(r"(?<=://)[^/@]*@", "", url)
 
 
 def _s3_options(given: dict[str, Any]) -> dict[str, Any]:
@@ -225,55 +307,3 @@ def _s3_options(given: dict[str, Any]) -> dict[str, Any]:
     if region or options.get("endpoint_url"):
         options.setdefault("client_kwargs", {"region_name": region or "us-east-1"})
     return options
-
-
-@contextlib.contextmanager
-def translated(place: str) -> Iterator[None]:
-    """Turn the exceptions of storage backends into ours; `place` is shown in the message."""
-    try:
-        yield
-    except OuthaulError:
-        raise
-    except OSError as error:
-        raise _os_error(place, error) from None
-    except Exception as error:
-        known = _client_error(place, error)
-        if known is None:
-            raise
-        raise known from None
-
-
-def _os_error(place: str, error: OSError) -> OuthaulError:
-    match error:
-        case FileNotFoundError():
-            return RequestError(f"{place} does not exist; check the address.")
-        case FileExistsError() | NotADirectoryError() | IsADirectoryError():
-            return RequestError(f"{place} cannot be used: a file lies where a folder is needed, or the reverse.")
-        case PermissionError():
-            return RequestError(f"{place} may not be read or written ({_said(error)}); check the rights.")
-        case TimeoutError() | ConnectionError():
-            return RetriableError(f"{place} cannot be reached ({_said(error)}); try again later.")
-    if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return FatalError(f"There is no space left for {place}; free some and run again.")
-    if error.errno in (errno.EROFS, errno.EINVAL, errno.ENAMETOOLONG, errno.ENODEV):
-        return RequestError(f"{place} cannot be used ({_said(error)}); check the address.")
-    return RetriableError(f"{place} failed ({_said(error)}); try again later.")
-
-
-def _client_error(place: str, error: Exception) -> OuthaulError | None:
-    """What botocore means, told by name so that S3's libraries load only where S3 is used."""
-    name, module = type(error).__name__, type(error).__module__.partition(".")[0]
-    if module not in ("botocore", "aiobotocore"):
-        return None
-    if name in ("NoCredentialsError", "PartialCredentialsError"):
-        return RequestError(
-            f"There are no credentials for {place}; set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a block."
-        )
-    if name in ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"):
-        return RetriableError(f"{place} cannot be reached ({name}); check the endpoint and that it is up.")
-    return RequestError(f"{place} cannot be used ({_said(error)}); check the address and the settings.")
-
-
-def _said(error: Exception) -> str:
-    text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return str(text).split("\n", maxsplit=1)[0][:160]

@@ -37,7 +37,7 @@ class Store:
         """A name made once for each workspace: what caches say about another, or a former one, is not about this."""
         name = "workspace.json"
         if not self.storage.exists(name):
-            self.storage.write(name, [msgspec.json.encode({"id": secrets.token_hex(8), "layout": 1})])
+            self.storage.create(name, msgspec.json.encode({"id": secrets.token_hex(8), "layout": 1}))
         found: str = msgspec.json.decode(self.storage.read(name))["id"]
         return found
 
@@ -58,15 +58,24 @@ class Store:
         return name, sha256
 
     def load_lines(self, name: str) -> Iterator[bytes]:
-        """The lines kept under this name, one at a time."""
-        with self.storage.open(name) as handle, zstandard.ZstdDecompressor().stream_reader(handle) as reader:
-            rest = b""
-            while chunk := reader.read(1 << 20):
-                stopping.check()
-                *lines, rest = (rest + chunk).split(b"\n")
-                yield from lines
-        if rest:
-            raise FatalError(f"{self.storage.shown_path(name)} is cut short; remove the workspace and run again.")
+        """The lines kept under this name, one at a time.
+
+        Raises:
+            FatalError: after the last line, when they are not the lines that were saved.
+        """
+        digest, rest = hashlib.sha256(), b""
+        try:
+            with self.storage.open(name) as handle, zstandard.ZstdDecompressor().stream_reader(handle) as reader:
+                while chunk := reader.read(1 << 20):
+                    stopping.check()
+                    digest.update(chunk)
+                    *lines, rest = (rest + chunk).split(b"\n")
+                    yield from lines
+            damaged = digest.hexdigest() not in name
+        except zstandard.ZstdError:
+            damaged = True
+        if damaged:
+            raise FatalError(f"{self.storage.shown_path(name)} is damaged; remove the workspace and run again.")
 
     def save_blob(self, data: bytes) -> tuple[str, str]:
         """Keep some bytes under a name made of their content; returns path and SHA-256."""
@@ -81,7 +90,10 @@ class Store:
         name = f"media-keys/{key[:2]}/{key}"
         if not self.storage.exists(name):
             return None
-        found = _decode_media_file(self.storage.read(name))
+        try:
+            found = _decode_media_file(self.storage.read(name))
+        except msgspec.MsgspecError:
+            return None
         return found if self.storage.size(media_path(found.sha256)) == found.size else None
 
     def keep_media(self, key: str, local: Path, file: MediaFile) -> None:

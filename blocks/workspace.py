@@ -11,7 +11,13 @@ from blocks.store import Store
 
 
 class Workspace(Block):
-    """Where runs keep what they work on, shared by all workers."""
+    """Where runs keep what they work on, shared by all workers.
+
+    Example:
+        ```python
+        Workspace(url="s3://exports/workspace").save("shared")
+        ```
+    """
 
     _block_type_name = "Outhaul Workspace"
     _block_type_slug = "outhaul-workspace"

@@ -1,0 +1,152 @@
+"""The blocks as Prefect sees them: registered, shown as forms, saved and loaded."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from typing import Any
+
+import pytest
+from prefect.blocks.core import Block
+from prefect.blocks.fields import SecretDict
+from prefect.client.orchestration import get_client
+from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
+from pydantic import SecretStr, ValidationError
+
+from blocks.catalog import BLOCKS
+from blocks.folder import FolderSource
+from blocks.idah import IdahSource
+from blocks.target import Target
+from blocks.workspace import Workspace
+from tests.conformance.sources import CANARY
+
+SAMPLES: dict[type[Block], dict[str, Any]] = {
+    IdahSource: {
+        "url": "https://idah.example.org",
+        "api_key": SecretStr(CANARY),
+        "email": "someone@example.org",
+        "password": SecretStr(CANARY),
+        "verify_ssl": False,
+        "ca_bundle": "/ca.pem",
+        "timeout_seconds": 5.5,
+        "connections": 3,
+    },
+    FolderSource: {"url": "s3://bucket/coco", "options": SecretDict({"secret": CANARY}), "connections": 2},
+    Target: {
+        "url": "s3://bucket/exports",
+        "endpoint_url": "https://s3.example.org",
+        "access_key_id": "key",
+        "secret_access_key": SecretStr(CANARY),
+        "region": "eu-central-1",
+        "options": SecretDict({"secret": CANARY}),
+    },
+    Workspace: {"url": "s3://bucket/workspace", "options": SecretDict({"secret": CANARY})},
+}
+"""Every field of every block, unlike its default."""
+
+
+def test_every_field_has_a_sample() -> None:
+    """These tests know each block of the catalog and each field of it."""
+    assert set(SAMPLES) == set(BLOCKS)
+    for block, values in SAMPLES.items():
+        assert set(values) == set(block.model_fields)
+
+
+@pytest.mark.parametrize("kind", BLOCKS, ids=lambda kind: str(kind.__name__))
+class TestBlockStandards(BlockStandardTestSuite):
+    """Prefect's own suite, but for what asks the network for a logo or a page: our blocks bring none."""
+
+    @pytest.fixture
+    def block(self, kind: type[Block]) -> type[Block]:
+        return kind
+
+    def test_has_a_documentation_url(self, block: type[Block]) -> None:
+        """There is no page to send people to: the form explains itself."""
+        assert block._documentation_url is None
+
+    def test_has_a_valid_image(self, block: type[Block]) -> None:
+        """There is no logo to be fetched from elsewhere."""
+        assert block._logo_url is None
+
+    def test_has_a_valid_code_example(self, block: type[Block]) -> None:
+        """The block's docstring has an example, and it makes a block with fields that it has."""
+        assert "Example:" in (block.__doc__ or "")
+        example = block.get_code_example()
+        assert example
+        example = example.strip().removeprefix("```python").removesuffix("```")
+        names: dict[str, Any] = {block.__name__: _Recorder(block)}
+        exec(example, names)
+        assert names[block.__name__].made == 1
+
+
+class _Recorder:
+    """Makes the block, and pretends to save it."""
+
+    def __init__(self, block: type[Block]) -> None:
+        self._block = block
+        self.made = 0
+
+    def __call__(self, **values: Any) -> Any:
+        self._block(**values)
+        self.made += 1
+        return self
+
+    def save(self, name: str) -> None:
+        assert name
+
+
+@pytest.mark.usefixtures("prefect_api")
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: str(block.__name__))
+def test_blocks_are_saved_and_loaded(block: type[Block]) -> None:
+    """A block comes back from Prefect as it was saved, secrets too; who only looks at it sees none of them."""
+    name = f"test-{os.urandom(4).hex()}"
+    made = block(**SAMPLES[block])
+    block.register_type_and_schema()
+    made.save(name)
+    loaded = block.load(name, _sync=True)  # type: ignore[call-arg]
+    assert type(loaded) is block
+    for field, value in SAMPLES[block].items():
+        assert getattr(loaded, field) == value, field
+    with get_client(sync_client=True) as client:
+        slug = block.get_block_type_slug()
+        shown = client.read_block_document_by_name(name, slug, include_secrets=False)
+        assert CANARY not in json.dumps(shown.data)
+        assert shown.data["url"] == SAMPLES[block]["url"]
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: str(block.__name__))
+def test_blocks_travel_between_processes(block: type[Block]) -> None:
+    """A block that was pickled is the same block, secrets too: tasks run elsewhere."""
+    made = block(**SAMPLES[block])
+    travelled = pickle.loads(pickle.dumps(made))
+    for field in block.model_fields:
+        assert getattr(travelled, field) == getattr(made, field)
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: str(block.__name__))
+def test_secrets_are_masked(block: type[Block]) -> None:
+    """No way of showing a block shows its secrets."""
+    made = block(**SAMPLES[block])
+    for shown in (repr(made), str(made), made.model_dump_json(), str(made.model_dump()), str(made.__rich_repr__())):
+        assert CANARY not in shown
+
+
+@pytest.mark.parametrize("block", BLOCKS, ids=lambda block: str(block.__name__))
+def test_forms_have_titles_and_defaults(block: type[Block]) -> None:
+    """In the form only the URL has to be filled in, and secrets are secret fields."""
+    schema = block.model_json_schema()
+    assert schema.get("required", []) in (["url"], [])
+    secrets = {name.split(".")[0] for name in schema["secret_fields"]}
+    assert secrets == {name for name, value in SAMPLES[block].items() if isinstance(value, SecretStr | SecretDict)}
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"timeout_seconds": 0}, {"timeout_seconds": -1}, {"connections": 0}, {"connections": 65}, {"verify_ssl": "maybe"}],
+    ids=str,
+)
+def test_values_that_make_no_sense(values: dict[str, Any]) -> None:
+    """A value that could not work is refused when the block is made, not when it is used."""
+    with pytest.raises(ValidationError):
+        IdahSource(url="https://idah.example.org", **values)

@@ -1,0 +1,385 @@
+"""Every target keeps the promises of `tests.conformance.targets`, and says what is wrong where it cannot."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from prefect.blocks.fields import SecretDict
+from pydantic import SecretStr
+
+from blocks import storage
+from blocks.storage import Storage, default_workspace_url
+from blocks.target import Target
+from blocks.workspace import Workspace
+from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
+from tests.conformance.targets import MIB, TargetCase, TargetConformance
+
+
+class TestMemory(TargetConformance):
+    @pytest.fixture
+    def case(self) -> Iterator[TargetCase]:
+        memory, top = fsspec.filesystem("memory"), f"/{os.urandom(6).hex()}"
+
+        def look() -> dict[str, bytes]:
+            return {name.removeprefix(f"{top}/"): memory.cat_file(name) for name in memory.find(top)}
+
+        yield TargetCase(Target(url=f"memory:/{top}"), look, lambda name, data: memory.pipe_file(f"{top}/{name}", data))
+        with contextlib.suppress(FileNotFoundError):
+            memory.rm(top, recursive=True)
+
+
+class TestLocalFolder(TargetConformance):
+    @pytest.fixture
+    def case(self, tmp_path: Path) -> TargetCase:
+        folder = tmp_path / "exports" / "nightly"
+        (tmp_path / "file").write_bytes(b"x")
+
+        def look() -> dict[str, bytes]:
+            found = (path for path in folder.rglob("*") if path.is_file())
+            return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+        blocked = (Target(url=str(tmp_path / "file")), Target(url=str(tmp_path / "file" / "below")))
+
+        def put(name: str, data: bytes) -> None:
+            (folder / name).write_bytes(data)
+
+        return TargetCase(Target(url=str(folder)), look, put, unreachable=(*blocked, Target(url="/proc/outhaul")))
+
+    def test_folders_made_for_trying_out_go_again(self, case: TargetCase, tmp_path: Path) -> None:
+        """Folders on the way to a place that does not exist yet are there only while it is tried out."""
+        case.target.storage().check_writable()
+        assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+    def test_unfinished_files_are_removed(self, case: TargetCase) -> None:
+        """A write that fails leaves no unfinished file beside the place of the whole one, hidden or not."""
+        place = case.target.storage()
+        with pytest.raises(ValueError, match="broke"):
+            place.write("a/file", _one_then_error())
+        assert [path for path in Path(case.target.url).rglob("*") if path.is_file()] == []
+
+    def test_a_killed_write_shows_nothing(self, tmp_path: Path) -> None:
+        """A process that is killed while writing leaves nothing under the name, and nothing that looks whole."""
+        script = (
+            "import os, signal, sys\nfrom blocks.storage import Storage\n"
+            "def chunks():\n    yield b'x' * 1000\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+            "Storage(sys.argv[1]).write('file.bin', chunks())\n"
+        )
+        done = subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False, cwd=_ROOT)
+        assert done.returncode == -9
+        assert [path.name for path in tmp_path.iterdir() if not path.name.endswith(".part")] == []
+        assert all(path.name.startswith(".") for path in tmp_path.iterdir())
+
+    def test_long_names(self, case: TargetCase) -> None:
+        """A name as long as a file system takes is written, though it needs one beside it meanwhile."""
+        name = "n" * 255
+        case.target.storage().write(name, [b"x"])
+        assert case.look() == {name: b"x"}
+        with pytest.raises(RequestError, match="too long"):
+            case.target.storage().write(name + "n", [b"x"])
+
+
+class TestBucket(TargetConformance):
+    largest = 40 * MIB + 5
+
+    @pytest.fixture
+    def case(self, s3: str, s3_server: Any) -> TargetCase:
+        import s3fs  # noqa: PLC0415 - the server's address stands in the environment only now
+
+        bucket = s3fs.S3FileSystem(use_listings_cache=False)
+        prefix = s3.removeprefix("s3://")
+
+        def look() -> dict[str, bytes]:
+            found = bucket.find(prefix, detail=True)  # what is left of a folder after its last file is no file
+            names = [name for name, info in found.items() if info["type"] == "file"]
+            return {name.removeprefix(f"{prefix}/"): bucket.cat_file(name) for name in names}
+
+        def uploads() -> list[Any]:
+            folder = prefix.partition("/")[2]
+            return [one for one in bucket.list_multipart_uploads(s3_server.bucket) if one["Key"].startswith(folder)]
+
+        options = {"endpoint_url": s3_server.endpoint_url}
+        wrong = Target(url=s3, access_key_id="testkey", secret_access_key=SecretStr("canary"), **options)
+        nobody = Target(url=s3, access_key_id="nobody", secret_access_key=SecretStr("canary"), **options)
+        return TargetCase(
+            Target(url=s3),
+            look,
+            lambda name, data: bucket.pipe_file(f"{prefix}/{name}", data),
+            uploads,
+            unreachable=(wrong, nobody),
+        )
+
+    def test_credentials_of_the_block(self, s3: str, s3_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The block's own address and key open the bucket, whatever the environment says."""
+        for name in s3_server.environment:
+            monkeypatch.setenv(name, "http://127.0.0.1:1")
+        target = Target(
+            url=s3,
+            endpoint_url=s3_server.endpoint_url,
+            access_key_id=s3_server.access_key_id,
+            secret_access_key=SecretStr(s3_server.secret_access_key),
+            region="eu-central-1",
+        )
+        target.storage().write("file", [b"x"])
+        assert target.storage().files() == {"file": 1}
+
+    def test_wrong_credentials(self, case: TargetCase) -> None:
+        """A key that is refused is refused as the request's fault, in reading too, without being shown."""
+        wrong, *_ = case.unreachable
+        place = wrong.storage()
+        for use in (lambda: place.write("a", [b"x"]), lambda: place.read("a"), place.files, lambda: place.exists("a")):
+            with pytest.raises(RequestError) as caught:
+                use()
+            assert "canary" not in str(caught.value)
+
+    @pytest.mark.usefixtures("forgotten")
+    def test_no_credentials(self, s3: str, s3_server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Without any key it is said which variables to set."""
+        for name in s3_server.environment:
+            monkeypatch.delenv(name)
+        monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+        with pytest.raises(RequestError, match="set AWS_ACCESS_KEY_ID"):
+            Target(url=s3, endpoint_url=s3_server.endpoint_url).storage().check_writable()
+
+    def test_an_endpoint_that_is_down(self, case: TargetCase, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A store that nobody answers for is told as such, once the client library's own tries are over."""
+        monkeypatch.setenv("AWS_MAX_ATTEMPTS", "2")  # five, the library's default, take up to 15 seconds
+        with socket.socket() as closed:
+            closed.bind(("127.0.0.1", 0))
+            url = f"http://127.0.0.1:{closed.getsockname()[1]}"
+            place = Target(url=case.target.url, endpoint_url=url).storage()
+            started = time.monotonic()
+            with pytest.raises((RetriableError, RequestError)) as caught:
+                place.check_writable()
+            assert time.monotonic() - started < 8
+            assert "cannot be reached" in str(caught.value)
+
+    @pytest.mark.parametrize("url", ["localhost:9000", "nonsense", "http://"])
+    def test_an_endpoint_that_is_none(self, s3: str, url: str) -> None:
+        """An endpoint that is no URL is refused in a sentence: the scheme in front is what people forget."""
+        with pytest.raises(RequestError):
+            Target(url=s3, endpoint_url=url).storage().check_writable()
+
+    def test_a_killed_write_shows_nothing(self, case: TargetCase) -> None:
+        """A process that is killed while uploading leaves nothing that a reader sees; the store itself knows of it."""
+        script = (
+            "import os, signal, sys\nfrom blocks.storage import Storage\n"
+            "def chunks():\n    for _ in range(20):\n        yield bytes(1 << 20)\n"
+            "    os.kill(os.getpid(), signal.SIGKILL)\n"
+            "Storage(sys.argv[1]).write('file.bin', chunks())\n"
+        )
+        done = subprocess.run([sys.executable, "-c", script, case.target.url], check=False, cwd=_ROOT)
+        assert done.returncode == -9
+        assert case.look() == {}
+        assert len(case.uploads()) == 1  # so the other tests would see one that is left open
+
+
+_ROOT = Path(__file__).parents[2]
+
+
+def _one_then_error() -> Iterator[bytes]:
+    yield b"x"
+    raise ValueError("broke")
+
+
+# Disks
+
+
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
+    try:
+        mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("mounting a file system takes rights that these tests do not have here")
+    yield tmp_path
+    subprocess.run(["umount", str(tmp_path)], check=True)
+
+
+def test_a_disk_that_is_full(tiny_disk: Path) -> None:
+    """A full disk ends the export with the advice to free some; nothing half-written stays."""
+    place = Storage(str(tiny_disk))
+    place.write("small", [b"x"])
+    with pytest.raises(FatalError, match=r"There is no space left for .*large; free some"):
+        place.write("large", [bytes(1000)] * 1000)
+    assert [path.name for path in tiny_disk.iterdir()] == ["small"]
+
+
+def test_a_file_larger_than_the_system_takes(tmp_path: Path) -> None:
+    """A file over the size that the system allows ends the export: trying again would change nothing."""
+    script = (
+        "import sys\nfrom blocks.storage import Storage\nfrom exporters.errors import OuthaulError\n"
+        "try:\n    Storage(sys.argv[1]).write('large', [bytes(1000)] * 1000)\n"
+        "except OuthaulError as error:\n    print(type(error).__name__, error)\n"
+    )
+
+    def limited() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+
+    done = subprocess.run(
+        [sys.executable, "-B", "-c", script, str(tmp_path)],
+        check=True, capture_output=True, text=True, preexec_fn=limited, cwd=_ROOT,
+    )  # fmt: skip
+    assert done.stdout.startswith("FatalError")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["", "below", "below/deeper"])
+def test_a_folder_without_rights(name: str) -> None:
+    """A folder that may not be written to, or not even looked into, is refused with the advice to look at rights."""
+    script = (
+        "import os, sys\nfrom blocks.storage import Storage\nfrom exporters.errors import OuthaulError\n"
+        "place = Storage(sys.argv[1])\nos.getuid() == 0 and os.setuid(65534)\n"
+        "try:\n    place.check_writable()\n"
+        "except OuthaulError as error:\n    print(type(error).__name__, error)\n"
+    )
+    with tempfile.TemporaryDirectory() as folder:  # unlike pytest's, others may enter it
+        Path(folder).chmod(0o755)
+        closed = Path(folder) / "closed"
+        closed.mkdir(mode=0o500)
+        done = subprocess.run(
+            [sys.executable, "-B", "-c", script, str(closed / name)],
+            check=False, capture_output=True, text=True, cwd=_ROOT,
+        )  # fmt: skip
+    assert done.stdout.startswith("RequestError Nothing can be delivered there: "), done.stderr[-500:]
+    assert "check the rights" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (FileNotFoundError(2, "x"), RequestError),
+        (PermissionError(13, "x"), RequestError),
+        (NotADirectoryError(20, "x"), RequestError),
+        (IsADirectoryError(21, "x"), RequestError),
+        (TimeoutError(), RetriableError),
+        (ConnectionResetError(), RetriableError),
+        (BrokenPipeError(), RetriableError),
+        (OSError(errno.ENOSPC, "x"), FatalError),
+        (OSError(errno.EDQUOT, "x"), FatalError),
+        (OSError(errno.EFBIG, "x"), FatalError),
+        (OSError(errno.EROFS, "x"), RequestError),
+        (OSError(errno.ENAMETOOLONG, "x"), RequestError),
+        (OSError(errno.EIO, "x"), RetriableError),
+        (OSError("no number"), RetriableError),
+    ],
+    ids=repr,
+)
+def test_what_the_system_says_is_translated(error: OSError, expected: type[OuthaulError]) -> None:
+    """Every error of the system becomes one of ours, by what can be done about it, naming the place."""
+    with pytest.raises(expected, match="s3://bucket/file") as caught, storage.translated("s3://bucket/file"):
+        raise error
+    assert type(caught.value) is expected
+
+
+def test_our_own_errors_pass() -> None:
+    """An error that is ours already is not touched; one of a programming mistake is not hidden."""
+    for error in (RetriableError("x", 5.0), FatalError("x"), KeyError("x")):
+        with pytest.raises(type(error)) as caught, storage.translated("place"):
+            raise error
+        assert caught.value is error
+
+
+# Addresses
+
+
+@pytest.mark.parametrize(
+    ("url", "extra"),
+    [("gs://b/x", "gcs"), ("gcs://b/x", "gcs"), ("abfs://c/x", "azure"), ("az://c/x", "azure"), ("ssh://h/x", "sftp")],
+)
+def test_a_backend_that_is_not_installed(url: str, extra: str) -> None:
+    """A URL of a kind whose package is missing is refused with the name of our extra that brings it."""
+    module = {"gcs": "gcsfs", "azure": "adlfs", "sftp": "sshfs"}[extra]
+    with contextlib.suppress(ImportError):
+        __import__(module)
+        pytest.skip(f"{module} is installed here")
+    with pytest.raises(RequestError, match=rf"install outhaul\[{extra}\]"):
+        Target(url=url).storage()
+
+
+@pytest.mark.parametrize("url", ["nonsense://x", "s3+nonsense://x", "https://127.0.0.1:1/x"])
+def test_addresses_of_no_known_kind(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A URL of a kind that nobody knows is refused when it is opened or tried out."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(RequestError):
+        Target(url=url).storage().check_writable()
+
+
+def test_options_that_the_backend_does_not_know(tmp_path: Path) -> None:
+    """An option that makes no sense is refused, without showing any."""
+    target = Target(url="s3://bucket/x", options=SecretDict({"config_kwargs": {"canary": "canary"}}))
+    with pytest.raises(RequestError) as caught:
+        target.storage().check_writable()
+    assert "Traceback" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("s3://key:canary@bucket/x", "s3://bucket/x"),
+        ("sftp://someone@host/x", "sftp://host/x"),
+        ("memory://a/b@c", "memory://a/b@c"),
+        ("zip://::sftp://someone:canary@host/x.zip", "zip://::sftp://host/x.zip"),
+        ("/a/b/", "/a/b"),
+        ("/", "/"),
+    ],
+)
+def test_addresses_are_shown_without_passwords(url: str, shown: str | None) -> None:
+    """What is shown of an address has no user name and no password."""
+    place = Storage.__new__(Storage)  # opening some of them takes packages that may be missing
+    place.url = url.rstrip("/") or "/"
+    assert "canary" not in place.shown
+    if shown:
+        assert place.shown == shown
+
+
+def test_the_root_of_a_place() -> None:
+    """The top of a file system is a folder like others."""
+    assert Storage("memory://").path("a/b") == "/a/b"
+    assert Storage("/").path("a/b") == "/a/b"
+    assert Storage("/").path("") == "/"
+
+
+def test_files_of_an_archive(tmp_path: Path) -> None:
+    """The files of an archive are listed by their whole names."""
+    fsspec.filesystem("zip", fo=str(tmp_path / "a.zip"), mode="w").pipe_file("images/a.png", b"xxx")
+    assert Storage(f"zip://::{tmp_path}/a.zip").files() == {"images/a.png": 3}
+
+
+def test_the_environments_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """OUTHAUL_S3_ENDPOINT_URL comes before AWS's own variables, the block's before both."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://aws.example")
+    assert Storage("s3://b/x").fs.endpoint_url == "http://aws.example"
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "http://s3.example")
+    assert Storage("s3://b/x").fs.endpoint_url == "http://s3.example"
+    monkeypatch.setenv("OUTHAUL_S3_ENDPOINT_URL", "http://ours.example")
+    assert Storage("s3://b/x").fs.endpoint_url == "http://ours.example"
+    given = Target(url="s3://b/x", endpoint_url="http://block.example")
+    assert given.storage().fs.endpoint_url == "http://block.example"
+
+
+def test_the_default_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Without a word about it the workspace is what OUTHAUL_WORKSPACE says, else a folder in the user's cache."""
+    monkeypatch.setenv("OUTHAUL_WORKSPACE", "memory://shared")
+    assert Workspace().url == default_workspace_url() == "memory://shared"
+    monkeypatch.delenv("OUTHAUL_WORKSPACE")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert Workspace().url == f"{tmp_path}/outhaul"
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Workspace().url == f"{tmp_path}/.cache/outhaul"
