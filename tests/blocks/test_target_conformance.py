@@ -20,7 +20,7 @@ import pytest
 from prefect.blocks.fields import SecretDict
 from pydantic import SecretStr
 
-from blocks import storage
+from blocks import storage_errors
 from blocks.storage import Storage, default_workspace_url
 from blocks.target import Target
 from blocks.workspace import Workspace
@@ -282,7 +282,7 @@ def test_a_folder_without_rights(name: str) -> None:
 )
 def test_what_the_system_says_is_translated(error: OSError, expected: type[OuthaulError]) -> None:
     """Every error of the system becomes one of ours, by what can be done about it, naming the place."""
-    with pytest.raises(expected, match="s3://bucket/file") as caught, storage.translated("s3://bucket/file"):
+    with pytest.raises(expected, match="s3://bucket/file") as caught, storage_errors.translated("s3://bucket/file"):
         raise error
     assert type(caught.value) is expected
 
@@ -290,7 +290,7 @@ def test_what_the_system_says_is_translated(error: OSError, expected: type[Outha
 def test_our_own_errors_pass() -> None:
     """An error that is ours already is not touched; one of a programming mistake is not hidden."""
     for error in (RetriableError("x", 5.0), FatalError("x"), KeyError("x")):
-        with pytest.raises(type(error)) as caught, storage.translated("place"):
+        with pytest.raises(type(error)) as caught, storage_errors.translated("place"):
             raise error
         assert caught.value is error
 
