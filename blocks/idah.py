@@ -134,7 +134,7 @@ class IdahSource(Source):
     ) -> list[Entry]:
         """The entries with everything that belongs to them."""
         most = max(1, int(FULL_PAGE_SHARE * PAGE_ROWS / per_entry))
-        keys = list(dict.fromkeys(entry.attributes["resource"] for entry in entries if entry.attributes["resource"]))
+        keys = list(dict.fromkeys(key for key in map(_media_of, entries) if key))
         originals: Query = [] if media == "all" else [("filter[key]", "")]
         annotation_lists, media_lists = await asyncio.gather(
             asyncio.gather(
@@ -255,14 +255,19 @@ def _grouped(lists: Sequence[Sequence[Resource]], attribute: str, wanted: set[st
     return {owner: list(found.values()) for owner, found in grouped.items()}
 
 
+def _media_of(entry: Resource) -> str:
+    """The key that joins an entry to its medias; empty when it has none (yet)."""
+    return entry.attributes.get("resource") or ""
+
+
 def _in_order(entry: Resource, medias: Mapping[str, list[Resource]]) -> list[Media]:
     """An entry's media, the original first. An original without a row is named all the same: that it cannot be fetched
     must come to light, not look like an entry that never had one.
     """
-    resource = entry.attributes["resource"]
+    resource = _media_of(entry)
     found = sorted(map(to_media, medias.get(resource, [])), key=lambda media: (media.key, media.id))
     if resource and not (found and not found[0].key):
-        found.insert(0, Media(id=resource, name=entry.attributes["name"] or "", ref=resource, frame="stored"))
+        found.insert(0, Media(id=resource, name=entry.attributes.get("name") or "", ref=resource, frame="stored"))
     return found
 
 

@@ -55,7 +55,7 @@ class _One(msgspec.Struct):
 
 class _Login(msgspec.Struct):
     class Attributes(msgspec.Struct):
-        exp: int
+        exp: float = 0
 
     class Data(msgspec.Struct):
         attributes: _Login.Attributes

@@ -138,7 +138,7 @@ def _placed(annotation: Annotation, size: tuple[int, int], shard: Shard[CocoOpti
     box = annotation.box or extent
     if box is None or extent is None:
         return "nothing of it is marked"
-    if not all(math.isfinite(value) for one in (box, extent) for value in geometry.ltwh_to_ltrb(one)):
+    if not math.isfinite(sum(geometry.ltwh_to_ltrb(box)) + sum(geometry.ltwh_to_ltrb(extent))):
         return "its coordinates are no numbers"
     if box.width <= 0 or box.height <= 0:
         return "its box has no extent"
