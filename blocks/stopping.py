@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TypeVar
 
 from exporters.errors import FatalError
@@ -14,33 +15,40 @@ LOOK_SECONDS = 0.2
 
 T = TypeVar("T")
 
-_stopping = threading.Event()
+_run: ContextVar[threading.Event | None] = ContextVar("_run", default=None)
+"""Set when the run that this context belongs to is stopping. Threads of tasks inherit it from the flow."""
 
 
 @contextmanager
 def on_interrupt() -> Iterator[None]:
-    """Tell all threads to stop when the block is left by Ctrl-C, a cancellation, or a step that failed for good."""
-    _stopping.clear()
+    """Tell the threads of a run to stop when the block is left by Ctrl-C, a cancellation, or a step that failed."""
+    stopping = threading.Event()
+    token = _run.set(stopping)
     try:
         yield
     except BaseException:
-        _stopping.set()
+        stopping.set()
         raise
+    finally:
+        _run.reset(token)
 
 
 def check() -> None:
-    """Raise when this process is stopping; costs nothing otherwise."""
-    if _stopping.is_set():
+    """Raise when this run is stopping; costs nothing otherwise."""
+    stopping = _run.get()
+    if stopping is not None and stopping.is_set():
         raise FatalError("The run was stopped.")
 
 
 async def watched(work: Coroutine[None, None, T]) -> T:
-    """The result of `work`, which is cancelled when this process is stopping."""
+    """The result of `work`, which is cancelled when this run is stopping."""
     task = asyncio.ensure_future(work)
     while not task.done():
         await asyncio.wait({task}, timeout=LOOK_SECONDS)
-        if _stopping.is_set() and not task.done():
+        try:
+            check()
+        except FatalError:
             task.cancel()
             await asyncio.wait({task})
-            check()
+            raise
     return task.result()

@@ -23,6 +23,7 @@ import zstandard
 
 from blocks import stopping
 from blocks.storage import Storage
+from blocks.storage_errors import translated
 from exporters.errors import FatalError
 from exporters.upright import MediaFile
 
@@ -44,7 +45,7 @@ class Store:
     def save_lines(self, lines: Iterable[bytes]) -> tuple[str, str]:
         """Keep a sequence of lines, compressed, under a name made of their content; returns path and SHA-256."""
         digest = hashlib.sha256()
-        with tempfile.TemporaryDirectory() as folder:
+        with translated(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
             spool = Path(folder) / "lines"
             with spool.open("wb") as raw, zstandard.ZstdCompressor(level=3).stream_writer(raw) as writer:
                 for line in lines:

@@ -46,7 +46,7 @@ class Shard(Generic[Options]):
         placement: Placement,
         *,
         dataset: Dataset,
-        media: Literal["none", "original", "all"],
+        media: MediaChoice,
         files: Callable[[Media], MediaFile | str] | None,
         skips_faults: bool,
         append: Callable[[str, bytes, bytes], None],

@@ -41,6 +41,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         text, document = "", {"error": str(error), "exit_status": status}
         for line in str(error).splitlines():
             print(f"outhaul: {line}", file=sys.stderr)
+    except Exception as error:
+        if "OUTHAUL_DEBUG" in os.environ:
+            raise
+        sentence = f"unexpected {type(error).__name__}: {error}".split("\n", maxsplit=1)[0][:300]
+        status, text, document = FAILED, "", {"error": sentence, "exit_status": FAILED}
+        print(f"outhaul: {sentence}; please report it (OUTHAUL_DEBUG=1 shows where).", file=sys.stderr)
     except KeyboardInterrupt:
         status, text, document = INTERRUPTED, "", {"error": "interrupted", "exit_status": INTERRUPTED}
         print("outhaul: interrupted; what was fetched is kept, the next run goes on from there.", file=sys.stderr)

@@ -19,6 +19,7 @@ from blocks import http, stopping
 from blocks.catalog import AnySource
 from blocks.pictures import Header
 from blocks.source import MediaReader
+from blocks.storage_errors import translated
 from blocks.store import Store, media_key
 from blocks.workspace import Workspace
 from exporters import FatalError, RetriableError, SkippableError
@@ -149,7 +150,8 @@ async def _download(media: Media, key: str, reader: MediaReader, store: Store) -
     async def attempt() -> MediaFile:
         nonlocal arrived
         try:
-            return await _download_once(media, key, reader, store)
+            with translated(store.storage.shown):
+                return await _download_once(media, key, reader, store)
         except IncompleteError as error:
             if error.arrived == arrived:
                 raise SkippableError(media.id, "its media does not arrive in full length") from None

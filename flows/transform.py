@@ -11,6 +11,7 @@ from typing import IO, Any
 import msgspec
 from prefect import task
 
+from blocks.storage_errors import translated
 from blocks.workspace import Workspace
 from exporters import Shard, registry
 from exporters.model import Media, decode_entry
@@ -53,7 +54,7 @@ def transform(
     def file_of(one: Media) -> MediaFile | str:
         return outcomes[one.ref, one.key]
 
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as open_parts:
+    with translated(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder, ExitStack() as open_parts:
         parts = _Parts(Path(folder), open_parts)
         shard = Shard(
             exporter,

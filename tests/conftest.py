@@ -104,6 +104,22 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     return f"s3://{s3_server.bucket}/{os.urandom(6).hex()}"
 
 
+@pytest.fixture
+def tiny_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 64 KiB."""
+    disk = tmp_path / "tiny"
+    disk.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)]
+    try:
+        mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
+    except FileNotFoundError:
+        mounted = False
+    if not mounted:
+        pytest.skip("mounting a file system takes rights that these tests do not have here")
+    yield disk
+    subprocess.run(["umount", str(disk)], check=True)
+
+
 def free_ports(count: int) -> list[int]:
     """Ports that are free now, and whose neighbours 10,000 above (where SeaweedFS speaks gRPC) are too."""
     found: list[int] = []

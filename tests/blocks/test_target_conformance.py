@@ -197,20 +197,6 @@ def _one_then_error() -> Iterator[bytes]:
 # Disks
 
 
-@pytest.fixture
-def tiny_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 64 KiB."""
-    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(tmp_path)]
-    try:
-        mounted = subprocess.run(command, check=False, capture_output=True).returncode == 0
-    except FileNotFoundError:
-        mounted = False
-    if not mounted:
-        pytest.skip("mounting a file system takes rights that these tests do not have here")
-    yield tmp_path
-    subprocess.run(["umount", str(tmp_path)], check=True)
-
-
 def test_a_disk_that_is_full(tiny_disk: Path) -> None:
     """A full disk ends the export with the advice to free some; nothing half-written stays."""
     place = Storage(str(tiny_disk))

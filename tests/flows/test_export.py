@@ -302,6 +302,17 @@ def test_a_workspace_file_that_was_changed_is_noticed(exports: Exports, platform
     assert exports.delivered() == {}
 
 
+@pytest.mark.parametrize("place", ["workspace", "target"])
+def test_a_full_disk_is_said_and_leaves_no_export(
+    exports: Exports, platform: Platform, tiny_disk: Path, place: str
+) -> None:
+    """Wherever space runs out, the run fails with the place and the advice to free some, and no receipt is left."""
+    places = {"workspace": {"workspace": "tiny"}, "target": {"to": "tiny"}}[place]
+    with pytest.raises(FatalError, match=r"no space left for .*tiny.*; free some and run again"):
+        exports.run(platform.source, **places)
+    assert not list(exports.folder.rglob("receipt.json"))
+
+
 def test_a_removed_workspace_is_made_again(exports: Exports, platform: Platform) -> None:
     """Results that are remembered do not outlive the workspace that they point into."""
     exports.run(platform.source, "first")
