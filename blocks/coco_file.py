@@ -181,7 +181,7 @@ def _outline(segmentation: Any, size: tuple[int, int]) -> Polygon | Mask | Unkno
 
 
 def _ring(flat: Any) -> tuple[Point, ...]:
-    if len(flat) < 6 or len(flat) % 2:
+    if len(flat) < 2 or len(flat) % 2:
         raise ValueError(len(flat))
     return tuple((float(x), float(y)) for x, y in zip(flat[0::2], flat[1::2], strict=True))
 

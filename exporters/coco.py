@@ -128,10 +128,10 @@ def _takes_empty(entry: Entry, options: CocoOptions) -> bool:
 
 def _placed(annotation: Annotation, size: tuple[int, int], shard: Shard[CocoOptions]) -> tuple[Shape, Box, float] | str:
     """Shape, box and area as they are written, the border of the picture seen to; or why the annotation is out."""
-    shape = annotation.shape
-    outline = shape.outline if isinstance(shape, Skeleton) else shape
-    if isinstance(outline, Polygon) and any(len(part.ring) < 3 for part in outline.parts):
+    shape = _without_slivers(annotation, shard)
+    if shape is None:
         return "its outline has fewer than three points"
+    outline = shape.outline if isinstance(shape, Skeleton) else shape
     if isinstance(outline, Mask) and not (masks.is_sound(outline) and (outline.width, outline.height) == size):
         return "its mask does not fit its picture"
     extent = geometry.bounds(shape)
@@ -154,6 +154,24 @@ def _placed(annotation: Annotation, size: tuple[int, int], shard: Shard[CocoOpti
         return "it lies outside its picture"
     shard.change("clipped to the picture")
     return clipped, clipped_box, area if isinstance(shape, Mask) else geometry.area(clipped)
+
+
+def _without_slivers(annotation: Annotation, shard: Shard[CocoOptions]) -> Shape | None:
+    """The shape without parts of one or two points, which COCO's readers take for boxes and stumble over.
+
+    Where no part remains, the box that the source states stands for it; None when it states none.
+    """
+    shape = annotation.shape
+    outline = shape.outline if isinstance(shape, Skeleton) else shape
+    if not isinstance(outline, Polygon) or all(len(part.ring) >= 3 for part in outline.parts):
+        return shape
+    rest = tuple(part for part in outline.parts if len(part.ring) >= 3)
+    if not rest and annotation.box is None:
+        return None
+    shard.change("parts of fewer than three points left out")
+    if isinstance(shape, Skeleton):
+        return msgspec.structs.replace(shape, outline=Polygon(rest) if rest else None)
+    return Polygon(rest) if rest else annotation.box
 
 
 def _clipped(shape: Shape, size: tuple[int, int]) -> Shape | None:

@@ -300,7 +300,6 @@ def test_compressed_masks_as_pycocotools_writes_them(tmp_path: Path) -> None:
         {"size": [HEIGHT], "counts": [HEIGHT]},
         {"counts": []},
         {},
-        [[1, 2, 3, 4]],
         [[1, 2, 3, 4, 5, 6, 7]],
         [1, 2, 3, 4, 5, 6],
         [[1, 2, 3, 4, 5, "x"]],

@@ -453,6 +453,23 @@ def test_outline_of_too_few_points_is_left_out(ring: tuple[tuple[float, float], 
     assert sum(reasons(made).values()) == 1
 
 
+def test_parts_of_too_few_points_do_not_cost_the_annotation() -> None:
+    """Such a part is left out and counted; the rest of the outline stays, or the box that the source states."""
+    sliver = Part(((5.0, 5.0), (9.0, 9.0)))
+    square = Part(((10.0, 10.0), (20.0, 10.0), (20.0, 20.0), (10.0, 20.0)))
+    made = export(
+        entry(
+            "e1",
+            annotation("both", Polygon((sliver, square))),
+            annotation("boxed", Polygon((sliver,)), box=Box(5.0, 5.0, 4.0, 4.0)),
+        )
+    )
+    both, boxed = prove(document(made))["annotations"]
+    assert both["segmentation"] == [[10.0, 10.0, 20.0, 10.0, 20.0, 20.0, 10.0, 20.0]]
+    assert (boxed["segmentation"], boxed["bbox"]) == ([], [5.0, 5.0, 4.0, 4.0])
+    assert made.tally.changed == {"parts of fewer than three points left out": 2}
+
+
 @pytest.mark.parametrize("mask", [Mask(10, 10, (5, 95)), Mask(WIDTH, HEIGHT, (5, 95))], ids=["size", "runs"])
 def test_mask_that_does_not_fit_is_left_out(mask: Mask) -> None:
     """A mask of another size than its picture, or whose runs do not add up to it, is counted and left out."""
