@@ -31,7 +31,11 @@ exit status: 0 all delivered, 1 failed, 2 the request was wrong and nothing was 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script `outhaul`."""
-    arguments = _parser().parse_args(argv)
+    parser = _parser()
+    if not (sys.argv[1:] if argv is None else argv):
+        parser.print_help(sys.stderr)
+        sys.exit(WRONG_REQUEST)
+    arguments = parser.parse_args(argv)
     wants_json = getattr(arguments, "json", False)
     try:
         with _interruptible():
@@ -50,12 +54,14 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         status, text, document = INTERRUPTED, "", {"error": "interrupted", "exit_status": INTERRUPTED}
         print("outhaul: interrupted; what was fetched is kept, the next run goes on from there.", file=sys.stderr)
-    with contextlib.suppress(BrokenPipeError):
+    try:
         if wants_json:
             print(json.dumps(document, ensure_ascii=False))
         elif text:
             print(text)
         sys.stdout.flush()
+    except BrokenPipeError:  # `| head` has seen enough; Python would complain once more when it ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     sys.exit(status)
 
 
@@ -84,8 +90,7 @@ def _prepare(arguments: argparse.Namespace) -> None:
     from blocks.storage import default_workspace_url  # noqa: PLC0415
     from flows.settings import prepare  # noqa: PLC0415
 
-    given = getattr(arguments, "workspace", "")
-    prepare(os.path.abspath(given) if given and "://" not in given else given or default_workspace_url())  # noqa: PTH100
+    prepare(getattr(arguments, "workspace", "") or default_workspace_url())
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 
 _DEFAULTS = {
     # The same as [tool.prefect] in pyproject.toml, which Prefect reads only in the folder it stands in: they keep the
@@ -24,5 +25,6 @@ def prepare(workspace: str) -> None:
     """Set what is not set; results of tasks are kept in the workspace, where what they point to lies too."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
-    if "://" not in workspace:
-        os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", os.path.join(workspace, "results"))  # noqa: PTH118
+    if "://" not in workspace and not workspace.startswith("block:"):
+        results = Path(workspace).expanduser().absolute() / "results"
+        os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str(results))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +28,10 @@ class Exports:
     """Runs exports; everything lies below `folder`."""
 
     folder: Path
-    workspaces: dict[str, Workspace] = field(default_factory=dict)
 
     def run(self, source: Any, to: str = "out", workspace: str = "workspace", **parameters: Any) -> Summary:
         url = to if "://" in to else str(self.folder / to)
-        place = Workspace(url=str(self.folder / workspace))
+        place = Workspace(url=workspace if "://" in workspace else str(self.folder / workspace))
         return export(source=source, target=Target(url=url), workspace=place, **parameters)
 
     def delivered(self, to: str = "out") -> dict[str, bytes]:

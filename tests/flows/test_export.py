@@ -151,6 +151,14 @@ def test_s3_receives_the_same_bytes(exports: Exports, platform: Platform, s3: st
     assert remote.delivery.export_id == local.delivery.export_id
 
 
+def test_a_workspace_may_lie_in_a_store(exports: Exports, platform: Platform, s3: str) -> None:
+    """Working on S3, where workers on several machines reach it, gives the very bytes that a local disk gives."""
+    exports.run(platform.source, "local")
+    exports.run(platform.source, "store", s3, shard_entries=10)
+
+    assert exports.delivered("store") == exports.delivered("local")
+
+
 def test_numbers_are_reconciled(exports: Exports, platform: Platform) -> None:
     """For entries, annotations and medias, what came in is what went out plus what was left out, with reasons."""
     manifest = exports.manifest(exports.run(platform.source))
