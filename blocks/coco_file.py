@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-import tempfile
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import IO, Any, Protocol
 
 import ijson
 import orjson
 
+from blocks.scratch import scratch_database
 from exporters import cocorle, masks
 from exporters.errors import OuthaulError, RequestError
 from exporters.model import (
@@ -36,12 +35,10 @@ from exporters.model import (
 
 IMAGE_KEYS = frozenset({"id", "file_name", "width", "height"})
 
-_SCHEMA = """
-    create table images (id text primary key, number integer, record blob) without rowid;
-    create table annotations (image text, number integer, position integer, record blob);
-    pragma synchronous = off;
-    pragma journal_mode = off;
-"""
+_SCHEMA = (
+    "create table images (id text primary key, number integer, record blob) without rowid",
+    "create table annotations (image text, number integer, position integer, record blob)",
+)
 
 
 class Opener(Protocol):
@@ -79,8 +76,7 @@ def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
     Raises:
         RequestError: an id is missing or occurs twice, or an annotation names an image that the file does not list.
     """
-    with tempfile.TemporaryDirectory() as folder, contextlib.closing(sqlite3.connect(Path(folder) / "by-image")) as db:
-        db.executescript(_SCHEMA)
+    with scratch_database(*_SCHEMA) as db:
         try:
             db.executemany(
                 "insert into images values (?, ?, ?)",

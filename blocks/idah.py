@@ -8,6 +8,7 @@ listing shifts when a row before it goes, a list of ids does not.
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -20,6 +21,7 @@ from blocks import http, stopping
 from blocks.idah_client import PAGE_ROWS, Connection, IdahClient, Query, Resource, batches, connect
 from blocks.idah_records import to_dataset, to_entry, to_media
 from blocks.pictures import Header
+from blocks.scratch import scratch_database
 from blocks.source import MediaReader, Source, Where, find_dataset
 from exporters.errors import FatalError, RequestError, RetriableError, SkippableError, quoted
 from exporters.model import Dataset, Entry, Media
@@ -89,31 +91,33 @@ class IdahSource(Source):
 
     def list_entries(self, dataset: Dataset, where: Where) -> Iterator[bytes]:
         """All entries by id. Listed again as a whole when rows came or went meanwhile, which pages do not show."""
-        for _ in range(LISTING_ATTEMPTS):
-            listed = self._run(lambda client: self._list_once(client, dataset, where))
-            if listed is not None:
-                return iter(listed)
-        raise RetriableError(
-            f"Dataset {quoted(dataset.name)} kept changing while its entries were listed; try again when it is quieter."
-        )
+        with scratch_database("create table entries (id text primary key, record blob) without rowid") as listed:
+            for _ in range(LISTING_ATTEMPTS):
+                if self._run(lambda client: self._list_once(client, dataset, where, listed)):
+                    break
+                listed.execute("delete from entries")
+            else:
+                raise RetriableError(
+                    f"Dataset {quoted(dataset.name)} kept changing while its entries were listed; "
+                    f"try again when it is quieter."
+                )
+            for (record,) in listed.execute("select record from entries order by id"):
+                yield record
 
-    async def _list_once(self, client: IdahClient, dataset: Dataset, where: Where) -> list[bytes] | None:
-        """The entries in order; None when pages shifted under our feet."""
+    async def _list_once(self, client: IdahClient, dataset: Dataset, where: Where, listed: sqlite3.Connection) -> bool:
+        """File the entries by id; False when pages shifted under our feet."""
         query = [("filter[dataset_id]", dataset.id), *_filter_query(where)]
-        listed: dict[str, bytes] = {}
         rows = 0
         async for page in client.pages("dataset/entries", query):
             for resource in page:
                 _check_answer(resource, dataset, where)
-                listed[resource.id] = bytes(resource.raw)
+                listed.execute("insert or ignore into entries values (?, ?)", (resource.id, bytes(resource.raw)))
             rows += len(page)
-        if rows != len(listed):
-            return None
-        if not where:
-            now = to_dataset(await client.one(f"dataset/datasets/{dataset.id}"))
-            if now.entries_count not in (None, rows):
-                return None
-        return [listed[entry_id] for entry_id in sorted(listed)]
+        (different,) = listed.execute("select count(*) from entries").fetchone()
+        if where or rows != different:
+            return bool(rows == different)
+        now = to_dataset(await client.one(f"dataset/datasets/{dataset.id}"))
+        return now.entries_count in (None, rows)
 
     def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:  # noqa: ARG002 - the contract's
         per_entry = 5.0  # annotations; what is read corrects the guess

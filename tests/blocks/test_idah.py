@@ -667,16 +667,16 @@ def test_a_dataset_that_never_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     with serving(entries=3) as platform:
         real = idah.IdahSource._list_once
 
-        async def restless(self: Any, client: Any, dataset: Any, where: Any) -> Any:
+        async def restless(self: Any, client: Any, *arguments: Any) -> Any:
             page = client.pages
 
-            async def pages(*arguments: Any) -> Any:
-                async for rows in page(*arguments):
+            async def pages(*asked: Any) -> Any:
+                async for rows in page(*asked):
                     yield rows
                 platform.store.add_entry()
 
             client.pages = pages
-            return await real(self, client, dataset, where)
+            return await real(self, client, *arguments)
 
         monkeypatch.setattr(idah.IdahSource, "_list_once", restless)
         with pytest.raises(RetriableError, match="kept changing"):
