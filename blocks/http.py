@@ -26,7 +26,7 @@ ATTEMPTS = 4
 """Tries of one request before the task that made it fails and is retried as a whole."""
 FIRST_WAIT_SECONDS = 0.3
 LONGEST_WAIT_SECONDS = 60.0
-"""Also for waits that the server asks for: beyond it the task's own retry takes over."""
+"""A server that asks for more is left to the retries of the task, and to the next run."""
 CHUNK_BYTES = 256 * 1024
 
 T = TypeVar("T")
@@ -54,6 +54,8 @@ async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPT
         try:
             return await attempt()
         except RetriableError as error:
+            if (error.delay_seconds or 0) > LONGEST_WAIT_SECONDS:
+                raise
             await asyncio.sleep(wait_seconds(number, error.delay_seconds))
     return await attempt()
 

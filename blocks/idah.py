@@ -11,7 +11,7 @@ import asyncio
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import Any, ClassVar
 
 import msgspec
@@ -20,7 +20,7 @@ from pydantic import Field, SecretStr
 from blocks import http, stopping
 from blocks.idah_client import PAGE_ROWS, Connection, IdahClient, Query, Resource, batches, connect
 from blocks.idah_records import to_dataset, to_entry, to_media
-from blocks.pictures import Header
+from blocks.pictures import Header, Picture
 from blocks.scratch import scratch_database
 from blocks.source import MediaReader, Source, Where, find_dataset
 from exporters.errors import FatalError, RequestError, RetriableError, SkippableError, quoted
@@ -153,13 +153,12 @@ class IdahSource(Source):
         )
         annotations = _grouped(annotation_lists, "entry_id", {entry.id for entry in entries})
         medias = _grouped(media_lists, "resource", set(keys))
+        described = [
+            await asyncio.gather(*(_sized(client, one) for one in _in_order(entry, medias))) for entry in entries
+        ]
         return [
-            to_entry(
-                entry,
-                sorted(annotations.get(entry.id, []), key=lambda annotation: annotation.id),
-                [await _sized(client, one) for one in _in_order(entry, medias)],
-            )
-            for entry in entries
+            to_entry(entry, sorted(annotations.get(entry.id, []), key=lambda annotation: annotation.id), files)
+            for entry, files in zip(entries, described, strict=True)
         ]
 
     @asynccontextmanager
@@ -234,14 +233,19 @@ async def _sized(client: IdahClient, media: Media) -> Media:
     is_picture = (media.mime_type or "").startswith("image/") and not media.key
     if not is_picture or (media.width and media.height):
         return media
-    header = Header()
+
+    async def read() -> Picture | None:
+        header = Header()
+        async with aclosing(client.read(_media_path(media))) as chunks:
+            async for chunk in chunks:
+                if header.feed(chunk):
+                    break
+        return header.result
+
     try:
-        async for chunk in client.read(_media_path(media)):
-            if header.feed(chunk):
-                break
-    except (http.NotFoundError, RetriableError):
-        return media  # the media step will meet it too, and has a policy for it
-    found = header.result
+        found = await http.patiently(read)
+    except http.NotFoundError:
+        return media  # the media step meets it too, and has a policy for it
     return msgspec.structs.replace(media, width=found.width, height=found.height) if found else media
 
 

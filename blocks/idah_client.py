@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -123,7 +123,7 @@ class IdahClient:
                 return
             number += 1
 
-    async def read(self, path: str) -> AsyncIterator[bytes]:
+    async def read(self, path: str) -> AsyncGenerator[bytes, None]:
         """The bytes of a file. The length announced is checked by the caller, who knows the row's size as well."""
         async with http.translated(self._host), self._authorized(path, "") as response:
             expected = response.content_length

@@ -85,6 +85,7 @@ class Piece:
     """A part of one shard, named by its path in the workspace; it becomes a run of bytes of a delivered file."""
 
     path: str
+    sha256: str = ""
 
 
 Segment = bytes | Piece

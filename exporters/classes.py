@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from msgspec import Struct
 
+from exporters.errors import RequestError, quoted
 from exporters.model import Category, Dataset
 
 
@@ -38,7 +39,7 @@ class ClassMap:
 
 
 def build_class_map(
-    datasets: Iterable[Dataset], seen: Iterable[tuple[str, str]], shapes: frozenset[str] | None
+    datasets: Sequence[Dataset], seen: Iterable[tuple[str, str]], shapes: frozenset[str] | None
 ) -> ClassMap:
     """The map for an export of these datasets to a format that holds `shapes` (None: any).
 
@@ -47,6 +48,7 @@ def build_class_map(
     used = {category_id for category_id, shape in seen if shapes is None or shape in shapes}
     declared: dict[str, Category] = {}
     strays: dict[str, Category] = {}
+    refuse_clashes(datasets)
     for category in (category for dataset in datasets for category in dataset.categories):
         if shapes is None or not category.shapes or shapes.intersection(category.shapes):
             declared.setdefault(category.id, category)
@@ -73,6 +75,18 @@ def build_class_map(
             for category in categories
         ]
     )
+
+
+def refuse_clashes(datasets: Iterable[Dataset]) -> None:
+    """Raise RequestError when two datasets mean different things by one category id: one of them would be renamed."""
+    known: dict[str, Category] = {}
+    for category in (category for dataset in datasets for category in dataset.categories):
+        first = known.setdefault(category.id, category)
+        if (first.name, first.keypoints, first.skeleton) != (category.name, category.keypoints, category.skeleton):
+            raise RequestError(
+                f"The category {quoted(category.id)} is {quoted(first.name)} in one dataset and "
+                f"{quoted(category.name)} in another; export them one at a time."
+            )
 
 
 def _unique(category: Category, taken: set[str]) -> str:

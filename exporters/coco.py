@@ -221,7 +221,10 @@ def _category(one: ExportClass) -> dict[str, Any]:
 
 
 def _document(package: Assembly[CocoOptions], split: str) -> Iterator[Segment]:
-    licenses = [one for dataset in package.datasets for one in dataset.attributes.get("licenses", [])]
+    licenses: list[Any] = []
+    for one in (one for dataset in package.datasets for one in dataset.attributes.get("licenses", [])):
+        if one not in licenses:
+            licenses.append(one)
     yield b'{"info":' + orjson.dumps({"description": package.name})
     yield b',"licenses":' + orjson.dumps(licenses)
     yield b',\n"categories":' + orjson.dumps([_category(one) for one in package.classes.classes])

@@ -17,7 +17,6 @@ from numpy.typing import NDArray
 
 from exporters import naming
 from exporters.classes import ClassMap, ExportClass, build_class_map
-from exporters.errors import RequestError
 from exporters.holds import Holds
 from exporters.model import Dataset, Entry, shape_name
 
@@ -111,8 +110,8 @@ class Survey:
 def survey(datasets: Sequence[Dataset], indexes: Iterable[bytes], holds: Holds) -> Survey:
     """Make the survey of an export to a format that `holds` so much, from the indexes of its shards in order.
 
-    Raises:
-        RequestError: the format writes integer ids, and the datasets use one twice.
+    Numbers that meet, because several datasets count from 1, cannot be kept: then all are counted anew, and the
+    manifest says so.
     """
     decoded = [msgspec.msgpack.decode(index, type=_Index) for index in indexes]
     names = [np.frombuffer(shard[0], np.uint64) for shard in decoded]
@@ -121,8 +120,8 @@ def survey(datasets: Sequence[Dataset], indexes: Iterable[bytes], holds: Holds) 
     classes = build_class_map(datasets, (pair for shard in decoded for pair in shard[3]), holds.shapes)
     folders = [np.frombuffer(shard[4], np.uint64) for shard in decoded]
     meeting = np.unique(np.concatenate((_repeated(names), *folders)))
-    keeps_entries = holds.uses_numbers and _can_keep("entry", entry_numbers, least=0)
-    keeps_annotations = holds.uses_numbers and _can_keep("annotation", annotation_numbers, least=1)
+    keeps_entries = holds.uses_numbers and _can_keep(entry_numbers, least=0)
+    keeps_annotations = holds.uses_numbers and _can_keep(annotation_numbers, least=1)
     placements = []
     first_entry = first_annotation = 1
     for shard_names, shard_annotations in zip(names, annotation_numbers, strict=True):
@@ -147,15 +146,7 @@ def _repeated(arrays: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
-def _can_keep(what: str, arrays: Sequence[NDArray[np.int64]], least: int) -> bool:
-    """True when the source numbered all of them itself; two with one number cannot both keep it."""
+def _can_keep(arrays: Sequence[NDArray[np.int64]], least: int) -> bool:
+    """True when the source numbered all of them itself, none below `least`, no two alike."""
     numbers = np.sort(np.concatenate(arrays)) if arrays else np.empty(0, np.int64)
-    if not len(numbers) or numbers[0] < least:  # NO_NUMBER, or one that readers take for none
-        return False
-    repeated = numbers[1:][numbers[1:] == numbers[:-1]]
-    if len(repeated):
-        raise RequestError(
-            f"The {what} id {repeated[0]} occurs twice in the datasets asked for; export them one at a time, "
-            f"each keeps its ids then."
-        )
-    return True
+    return bool(len(numbers) and numbers[0] >= least and (numbers[1:] != numbers[:-1]).all())

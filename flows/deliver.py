@@ -6,6 +6,7 @@ A folder with one is whole, and is never touched again: delivering the same expo
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from blocks.storage import Storage
 from blocks.store import Store
 from blocks.target import Target
 from blocks.workspace import Workspace
-from exporters import FatalError, RetriableError
+from exporters import RetriableError
 from flows import progress
 from flows.archive import tar_stream, zip_stream
 from flows.fetch import load_datasets
@@ -46,22 +47,30 @@ def deliver(package: Package, plan: Plan, target: Target, workspace: Workspace) 
     """Deliver a package unless it lies there already. The archive is made while it is uploaded; holds one chunk."""
     storage, store = target.storage(), workspace.open()
     folder = f"{plan.name}/{package.export_id}"
-    if (found := delivered_already(storage, folder)) is not None:
-        return _delivery(package, plan, storage, found, moved=(0, 0))
+    found = delivered_already(storage, folder)
+    moved = (0, 0)
+    if found is None:
+        found, moved = _deliver(package, plan, folder, storage, store)
+    _point_at(package, plan, storage)
+    return _delivery(package, plan, storage, found, moved)
+
+
+def _deliver(
+    package: Package, plan: Plan, folder: str, storage: Storage, store: Store
+) -> tuple[PackedFile, tuple[int, int]]:
+    """Put package, manifest and receipt, in this order; returns the package and how many files and bytes were moved."""
     started = datetime.now(UTC)
     progress.expect("deliver", package.bytes)
     if plan.request.package == "directory":
         packed, moved_files = PackedFile("directory"), _put_directory(package, folder, storage, store)
     else:
         packed, moved_files = _put_archive(package, plan, folder, storage, store), 1
-    members = _index(package, store)
-    chunks = manifest_chunks(plan, package, packed, load_datasets(plan, store), members)
+    chunks = manifest_chunks(plan, package, packed, load_datasets(plan, store), _index(package, store))
     manifest = ListedFile(MANIFEST, *_put(storage, f"{folder}/{MANIFEST}", chunks))
     times = (started, datetime.now(UTC))
     link = storage.shown_path(f"{folder}/{packed.file}".rstrip("/"))
-    _put(storage, f"{folder}/{RECEIPT}", [receipt(package, packed, manifest, flow_run.id or "", times, link)])
-    _put(storage, f"{plan.name}/{LATEST}", [_latest(package, times[1])])
-    return _delivery(package, plan, storage, packed, moved=(moved_files, packed.size or package.bytes))
+    storage.create(f"{folder}/{RECEIPT}", receipt(package, packed, manifest, flow_run.id or "", times, link))
+    return packed, (moved_files, packed.size or package.bytes)
 
 
 def delivered_already(storage: Storage, folder: str) -> PackedFile | None:
@@ -89,6 +98,8 @@ def _put_directory(package: Package, folder: str, storage: Storage, store: Store
         members, done = _index(package, store), 0
         while batch := [member for member, _ in zip(members, range(32 * FILES_AT_ONCE), strict=False)]:
             done += sum(1 for _ in pool.map(put, batch))
+    if storage.is_local:
+        os.sync()  # once for all of them: the receipt must not survive a power cut that the files do not
     return done
 
 
@@ -118,15 +129,16 @@ def _counted(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield chunk
 
 
-def _latest(package: Package, at: datetime) -> bytes:
-    document = {"export_id": package.export_id, "receipt": f"{package.export_id}/{RECEIPT}", "at": at.isoformat()}
-    return orjson.dumps(document, option=PRETTY)
+def _point_at(package: Package, plan: Plan, storage: Storage) -> None:
+    """Let `latest.json` say that this is the export to take; touched only when it says something else."""
+    document = {"export_id": package.export_id, "receipt": f"{package.export_id}/{RECEIPT}"}
+    data, path = orjson.dumps(document, option=PRETTY), f"{plan.name}/{LATEST}"
+    if not storage.exists(path) or storage.read(path) != data:
+        _put(storage, path, [data])
 
 
 def _delivery(package: Package, plan: Plan, storage: Storage, packed: PackedFile, moved: tuple[int, int]) -> Delivery:
     folder = f"{plan.name}/{package.export_id}"
-    if packed.kind != plan.request.package:
-        raise FatalError(f"{storage.shown_path(folder)} holds another kind of package; deliver elsewhere.")
     return Delivery(
         export_id=package.export_id,
         url=storage.shown_path(folder),

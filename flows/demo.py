@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 from argparse import Namespace
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,8 @@ def demo_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     prefect = Path(display.own_name()).with_name("prefect")
     text += f"\n  {prefect} server start   (the run and its summary, at http://127.0.0.1:4200)\n\n"
     text += _tree(target.storage(), f"{summary.plan.name}/{summary.delivery.export_id}")
-    return 0, text, commands.summary_object(summary)
+    status = commands.DELIVERED_WITH_FAULTS if summary.tally.has_faults else commands.DELIVERED
+    return status, text, commands.summary_object(summary)
 
 
 def sandbox_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
@@ -66,14 +67,14 @@ def sandbox_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
 @contextmanager
 def _platform(entries: int) -> Iterator[str]:
     sandbox = IdahSandbox(entries=entries)
-    for port in (PORT, 0):
+    with ExitStack() as stack:
         try:
-            with sandbox.serve(port=port) as url:
-                yield url
-                return
+            url = stack.enter_context(sandbox.serve(port=PORT))
         except OSError as error:
-            if error.errno != errno.EADDRINUSE or not port:
+            if error.errno != errno.EADDRINUSE:
                 raise
+            url = stack.enter_context(sandbox.serve(port=0))
+        yield url
 
 
 def _tree(storage: Storage, folder: str) -> str:

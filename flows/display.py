@@ -55,8 +55,7 @@ def bars(*, wanted: bool) -> Iterator[None]:
         yield
         return
     columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown:
-        progress.listen(Bars(shown))
+    with Progress(*columns, console=Console(stderr=True), transient=True) as shown, progress.listening(Bars(shown)):
         yield
 
 

@@ -10,10 +10,10 @@ that it consists of, and one that lies at the target already is left alone. What
 
 from __future__ import annotations
 
+from itertools import repeat
 from typing import Any, Literal
 
-from prefect import flow, unmapped
-from prefect.futures import PrefectFuture, PrefectFutureList
+from prefect import flow
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
@@ -28,11 +28,9 @@ from flows.media import fetch_media
 from flows.package import make_package
 from flows.plan import plan_export
 from flows.report import publish
-from flows.results import FetchedMedia, FetchedShard, Plan, Request, Summary
+from flows.results import Request, Summary
 from flows.survey import take_survey
 from flows.transform import transform
-
-Fetching = PrefectFutureList[FetchedShard]
 
 
 def _run_name() -> str:
@@ -70,15 +68,21 @@ def export(
     with stopping.on_interrupt():
         plan = plan_export(request, source, target, workspace)
 
-        fetching = fetch.map(list(plan.shards), unmapped(plan), unmapped(source), unmapped(workspace))
-        downloading = _media(request, fetching, plan, source, workspace)
-        fetched = fetching.result()
+        fetching, downloading = [], []
+        for shard in plan.shards:  # a shard's media begins when its records are there, not when all are
+            fetching.append(fetch.submit(shard, plan, source, workspace))
+            if media != "none":
+                downloading.append(fetch_media.submit(fetching[-1], plan, source, workspace))  # type: ignore[call-overload]
+        fetched = [future.result() for future in fetching]
         surveyed = take_survey(plan, fetched, workspace)
-        transforming = transform.map(
-            fetched, downloading or unmapped(None), list(surveyed.placements), unmapped(plan), unmapped(workspace)
-        )
+        transforming = [
+            transform.submit(one, files, placement, plan, workspace)
+            for one, files, placement in zip(
+                fetched, downloading or repeat(None, len(fetched)), surveyed.placements, strict=True
+            )
+        ]
         files = [future.result() for future in downloading]
-        converted = transforming.result()
+        converted = [future.result() for future in transforming]
 
         packaged = make_package(converted, fetched, surveyed, plan, workspace)
         delivered = deliver(packaged, plan, target, workspace)
@@ -92,12 +96,3 @@ def export(
         )
         publish(summary)
         return summary
-
-
-def _media(
-    request: Request, fetching: Fetching, plan: Plan, source: AnySource, workspace: Workspace
-) -> list[PrefectFuture[FetchedMedia]]:
-    """Each shard's media begins as soon as its records are there; nothing when no media is asked for."""
-    if request.media == "none":
-        return []
-    return list(fetch_media.map(fetching, unmapped(plan), unmapped(source), unmapped(workspace)))

@@ -47,24 +47,28 @@ class Member(Struct, frozen=True):
             size += len(chunk)
             yield chunk
         if (size, digest.hexdigest()) != (self.size, self.sha256):
-            raise FatalError(
-                f"What the workspace {storage.shown} holds for {self.path} is not what was put there; "
-                f"remove the workspace and run again."
-            )
+            raise _tampered(storage, self.path)
 
 
 decode_member = msgspec.json.Decoder(Member).decode
 
 
 def written_member(path: str, segments: Sequence[Segment], storage: Storage) -> Member:
-    """A file that an exporter described; its pieces are read once for its digest."""
-    runs = tuple(_run(segment) for segment in segments if not isinstance(segment, bytes) or segment)
+    """A file that an exporter described; its pieces are read once, and have to be what the transform step wrote."""
     digest, crc32, size = hashlib.sha256(), 0, 0
-    for chunk in _read(runs, storage):
-        digest.update(chunk)
-        crc32 = zlib.crc32(chunk, crc32)
-        size += len(chunk)
-    return Member(path, size, digest.hexdigest(), crc32, runs)
+    runs = []
+    for segment in segments:
+        piece_digest = hashlib.sha256()
+        for chunk in [segment] if isinstance(segment, bytes) else storage.stream(segment.path):
+            piece_digest.update(chunk)
+            digest.update(chunk)
+            crc32 = zlib.crc32(chunk, crc32)
+            size += len(chunk)
+        if isinstance(segment, Piece) and piece_digest.hexdigest() != segment.sha256:
+            raise _tampered(storage, path)
+        if segment:
+            runs.append(_run(segment))
+    return Member(path, size, digest.hexdigest(), crc32, tuple(runs))
 
 
 def media_members(lines: Iterable[bytes]) -> Iterator[Member]:
@@ -72,6 +76,13 @@ def media_members(lines: Iterable[bytes]) -> Iterator[Member]:
     for member in map(decode, lines):
         file = member.file
         yield Member(member.path, file.size, file.sha256, file.crc32, (Run(media_path(file.sha256)),))
+
+
+def _tampered(storage: Storage, path: str) -> FatalError:
+    return FatalError(
+        f"What the workspace {storage.shown} holds for {path} is not what was put there; "
+        f"remove the workspace and run again."
+    )
 
 
 def _run(segment: Segment) -> Run:

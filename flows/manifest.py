@@ -74,7 +74,7 @@ def manifest_chunks(
             {"id": one.id, "name": one.name, "modality": one.modality} | ({"split": one.split} if one.split else {})
             for one in datasets
         ],
-        "where": list(request.where),
+        "where": plan.where,
         "exporter": {
             "name": request.exporter,
             "version": registry.get(request.exporter).version,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 import mimetypes
 import tempfile
 import threading
 import zlib
+from collections import defaultdict
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -26,11 +28,11 @@ from exporters import FatalError, RetriableError, SkippableError
 from exporters.model import Media, decode_entry
 from exporters.upright import MediaFile
 from flows import progress
-from flows.policy import PATIENT, by_content
+from flows.policy import PATIENT
 from flows.results import FetchedMedia, FetchedShard, Plan
 
-_ONE_SHARD_AT_A_TIME = threading.Lock()
-"""A platform is spared by the number of connections of *one* reader; other steps go on meanwhile."""
+_one_shard_at_a_time: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+"""By source: a platform is asked over the connections of one reader at a time, however many shards wait."""
 
 
 class IncompleteError(RetriableError):
@@ -56,35 +58,21 @@ class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
 _decode_outcome = msgspec.json.Decoder(Outcome).decode
 
 
-@task(
-    name="media",
-    task_run_name="media {fetched.shard.label}",
-    cache_policy=by_content(lambda task: [task["fetched"].sha256, task["plan"].source, task["plan"].request.media]),
-    persist_result=True,
-    result_serializer="json",
-    **PATIENT,
-)
+@task(name="media", task_run_name="media {fetched.shard.label}", **PATIENT)
 def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace: Workspace) -> FetchedMedia:
     """Fetch every file of a shard that the store does not have yet, over many connections, checked for its length.
 
-    Holds one chunk for each connection. A second run finds its files in the store; a retry goes on where it stood.
+    Holds one chunk for each connection. Asks the store, not a cache: a second run or a retry finds what is really
+    there, and what was missing yesterday is asked for again.
     """
     store = workspace.open()
     wanted = _wanted(store.load_lines(fetched.path), plan.request.media)
     progress.expect("media", len(wanted))
-    with _ONE_SHARD_AT_A_TIME:
+    with _one_shard_at_a_time[json.dumps(plan.source)]:
         outcomes, downloaded = asyncio.run(stopping.watched(_fetch_all(wanted, plan, source, store)))
     path, sha256 = store.save_lines(msgspec.json.encode(outcome) for outcome in outcomes)
-    files = [outcome.file for outcome in outcomes if outcome.file]
-    return FetchedMedia(
-        shard_index=fetched.shard.index,
-        path=path,
-        sha256=sha256,
-        files=len(files),
-        bytes=sum(file.size for file in files),
-        downloaded=downloaded,
-        missing=len(outcomes) - len(files),
-    )
+    size = sum(outcome.file.size for outcome in outcomes if outcome.file)
+    return FetchedMedia(path=path, sha256=sha256, bytes=size, downloaded=downloaded)
 
 
 def load_outcomes(path: str, store: Store) -> dict[tuple[str, str], MediaFile | str]:
@@ -115,7 +103,7 @@ async def _fetch_all(
         nonlocal downloaded
         for index, (entry_id, media) in waiting:  # shared by all workers: each takes the next one
             key = media_key(*plan.source.values(), media.ref, media.key, media.version)
-            file, missing = store.known_media(key), ""
+            file, missing = await asyncio.to_thread(store.known_media, key), ""
             if file is None:
                 try:
                     file = await _download(media, key, reader, store)
@@ -145,7 +133,7 @@ async def _download(media: Media, key: str, reader: MediaReader, store: Store) -
         SkippableError: the source has no such file, or breaks off after the same number of bytes again: it has no more,
             whatever its books say.
     """
-    arrived = 0
+    arrived = -1
 
     async def attempt() -> MediaFile:
         nonlocal arrived
@@ -187,7 +175,7 @@ async def _download_once(media: Media, key: str, reader: MediaReader, store: Sto
                 height=picture.height if picture else None,
                 orientation=picture.orientation if picture else 1,
             )
-            store.keep_media(key, local, file)
+            await asyncio.to_thread(store.keep_media, key, local, file)
         except RetriableError as error:
             raise IncompleteError(error.message, size, error.delay_seconds) if size else error from None
         finally:

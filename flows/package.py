@@ -42,7 +42,7 @@ def make_package(
 
     def lines() -> Iterator[bytes]:
         nonlocal files, size
-        for member in _members(plan, converted, surveyed, store):
+        for member in _members(plan, fetched, converted, surveyed, store):
             files += 1
             size += member.size
             contents.update(f"{member.path}\0{member.size}\0{member.sha256}\n".encode())
@@ -50,9 +50,9 @@ def make_package(
 
     index, _ = store.save_lines(lines())
     request = plan.request
-    facts = request.model_dump(mode="json", exclude={"name", "shard_entries", "strict", "on_error", "options"})
-    exporter = [registry.get(request.exporter).version, plan.options, surveyed.classes]
-    export_id = digest(plan.source, facts, *exporter, contents.hexdigest(), tally)
+    exporter = [request.exporter, registry.get(request.exporter).version, plan.options, surveyed.classes]
+    asked = [sorted(dataset.id for dataset in load_datasets(plan, store)), plan.where, request.media, request.package]
+    export_id = digest(plan.source, *exporter, *asked, contents.hexdigest(), tally)
     return Package(
         export_id=export_id[:20],
         index=index,
@@ -85,14 +85,20 @@ def reconcile(plan: Plan, fetched: Sequence[FetchedShard], converted: Sequence[C
     return tally
 
 
-def _members(plan: Plan, converted: Sequence[ConvertedShard], surveyed: Surveyed, store: Store) -> Iterator[Member]:
+def _members(
+    plan: Plan,
+    fetched: Sequence[FetchedShard],
+    converted: Sequence[ConvertedShard],
+    surveyed: Surveyed,
+    store: Store,
+) -> Iterator[Member]:
     exporter = registry.get(plan.request.exporter)
     assembly: Assembly[Any] = Assembly(
         options=exporter.options.model_validate(plan.options),
         datasets=load_datasets(plan, store),
         classes=ClassMap(surveyed.export_classes),
-        parts=[{name: Piece(part.path) for name, part in shard.parts.items()} for shard in converted],
-        shard_datasets=[shard.dataset_index for shard in converted],
+        parts=[{name: Piece(part.path, part.sha256) for name, part in shard.parts.items()} for shard in converted],
+        shard_datasets=[one.shard.dataset_index for one in fetched],
         name=plan.name,
     )
     exporter.assemble(assembly)

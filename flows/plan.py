@@ -16,6 +16,7 @@ from blocks.source import parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import RequestError, read_options, registry
+from exporters.classes import refuse_clashes
 from exporters.errors import quoted
 from exporters.model import Dataset, encode
 from exporters.naming import safe_component
@@ -34,7 +35,7 @@ class Checked:
     warnings: tuple[str, ...]
 
 
-def check(request: Request, source: AnySource, target: Target | None) -> Checked:
+def check(request: Request, source: AnySource, target: Target) -> Checked:
     """Ask everybody concerned whether this can be done, and say all that is wrong at once, a line each.
 
     Raises:
@@ -54,9 +55,9 @@ def check(request: Request, source: AnySource, target: Target | None) -> Checked
     options = asked(lambda: read_options(exporter, request.options)) if exporter else None
     where = asked(lambda: parse_where(request.where), {})
     asked(lambda: source.check_filters(where))
-    if target is not None:
-        asked(lambda: target.storage().check_writable())
+    asked(lambda: target.storage().check_writable())
     datasets: list[Dataset] = asked(lambda: source.choose(request.datasets), [])
+    asked(lambda: refuse_clashes(datasets))
     warnings: list[str] = []
     for dataset in datasets if exporter else ():
         asked(partial(_fit, request, exporter, dataset, warnings))
@@ -90,6 +91,7 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
         source=source.identity(),
         datasets=datasets,
         options=checked.options,
+        where={name: sorted(values) for name, values in sorted(checked.where.items())},
         shards=tuple(shards),
         warnings=checked.warnings,
         workspace_id=store.identity(),

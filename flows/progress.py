@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 
@@ -16,8 +18,13 @@ class Listener(Protocol):
 _listeners: list[Listener] = []
 
 
-def listen(listener: Listener) -> None:
+@contextmanager
+def listening(listener: Listener) -> Iterator[None]:
     _listeners.append(listener)
+    try:
+        yield
+    finally:
+        _listeners.remove(listener)
 
 
 def expect(step: str, total: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.logging import get_run_logger
 
 from exporters.tally import LeftOut
 from flows.manifest import counts
@@ -12,7 +13,14 @@ ONE = {"entries": "entry", "annotations": "annotation", "medias": "media"}
 
 
 def publish(summary: Summary) -> None:
-    """Leave the artifacts of a run in Prefect."""
+    """Leave the artifacts of a run in Prefect. What was delivered stays delivered when Prefect cannot keep them."""
+    try:
+        _publish(summary)
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is not about the export
+        get_run_logger().warning("The summary could not be kept: %s", error)
+
+
+def _publish(summary: Summary) -> None:
     create_markdown_artifact(
         markdown(summary), key="export-summary", description="What was exported, and where it lies"
     )

@@ -54,6 +54,8 @@ class Plan(Frozen):
     """Where the datasets with their ontologies are kept, one a line."""
     options: dict[str, Any]
     """The exporter's options, with their defaults."""
+    where: dict[str, list[str]]
+    """The filters, sorted: the same ones however they were spelt."""
     shards: tuple[ShardPlan, ...]
     warnings: tuple[str, ...] = ()
     workspace_id: str = ""
@@ -77,23 +79,20 @@ class FetchedShard(Frozen):
 class FetchedMedia(Frozen):
     """The media of one shard, all in the store; `path` says which file is whose."""
 
-    shard_index: int
     path: str
     sha256: str
-    files: int = 0
     bytes: int = 0
     downloaded: int = 0
-    missing: int = 0
 
 
 class Part(Frozen):
     path: str
-    size: int
+    sha256: str
 
 
 class ConvertedShard(Frozen):
-    shard_index: int
-    dataset_index: int
+    """What became of a shard's content. Knows nothing of the request, so that another request can use it too."""
+
     parts: dict[str, Part]
     members: str
     """Where the list of media that belong into the package is kept."""

@@ -1,4 +1,4 @@
-"""Between fetch and transform: what all shards must agree on. A few bytes an entry, decided in the flow itself."""
+"""Between fetch and transform: what all shards must agree on, from a few bytes an entry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from prefect import task
 
 from blocks.workspace import Workspace
 from exporters import registry
@@ -14,6 +15,7 @@ from exporters.classes import ExportClass
 from exporters.model import encode
 from exporters.survey import survey
 from flows.fetch import load_datasets
+from flows.policy import PATIENT
 from flows.results import FetchedShard, Plan
 
 
@@ -30,6 +32,7 @@ class Surveyed:
         return msgspec.convert(list(self.classes), list[ExportClass])
 
 
+@task(name="survey", task_run_name="survey", **PATIENT)
 def take_survey(plan: Plan, fetched: Sequence[FetchedShard], workspace: Workspace) -> Surveyed:
     store = workspace.open()
     holds = registry.get(plan.request.exporter).holds

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
+from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
@@ -31,7 +33,8 @@ def facts(task: dict[str, Any]) -> list[Any]:
     request, media = task["plan"].request, task["media"]
     exporter = [request.exporter, registry.get(request.exporter).version, task["plan"].options]
     fetched = [task["fetched"].sha256, media and media.sha256, task["placement"]]
-    return [*fetched, *exporter, request.media, request.on_error]
+    dataset = [task["plan"].datasets, task["fetched"].shard.dataset_index]
+    return [metadata.version("outhaul"), *fetched, *dataset, *exporter, request.media, request.on_error]
 
 
 @task(
@@ -54,7 +57,11 @@ def transform(
     def file_of(one: Media) -> MediaFile | str:
         return outcomes[one.ref, one.key]
 
-    with translated(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder, ExitStack() as open_parts:
+    with (
+        translated(store.storage.shown),
+        tempfile.TemporaryDirectory(dir=store.spool_folder()) as folder,
+        ExitStack() as open_parts,
+    ):
         parts = _Parts(Path(folder), open_parts)
         shard = Shard(
             exporter,
@@ -77,17 +84,11 @@ def transform(
         tally = shard.counters.tally()
         tally.check(f"shard {fetched.shard.label}")
         saved = {}
-        for number, (name, (local, size)) in enumerate(sorted(parts.sizes().items())):
+        for number, (name, (local, sha256)) in enumerate(sorted(parts.digests().items())):
             path = f"parts/{key[:2]}/{key}/{number}"
             store.storage.move_in(local, path)
-            saved[name] = Part(path=path, size=size)
-    return ConvertedShard(
-        shard_index=fetched.shard.index,
-        dataset_index=fetched.shard.dataset_index,
-        parts=saved,
-        members=members,
-        tally=tally,
-    )
+            saved[name] = Part(path=path, sha256=sha256)
+    return ConvertedShard(parts=saved, members=members, tally=tally)
 
 
 class _Parts:
@@ -96,15 +97,19 @@ class _Parts:
     def __init__(self, folder: Path, stack: ExitStack) -> None:
         self._folder = folder
         self._stack = stack
-        self._files: dict[str, tuple[Path, IO[bytes]]] = {}
+        self._files: dict[str, IO[bytes]] = {}
+        self._digests: dict[str, Any] = {}
 
     def append(self, part: str, data: bytes, separator: bytes) -> None:
         if part not in self._files:
             path = self._folder / str(len(self._files))
-            self._files[part] = (path, self._stack.enter_context(path.open("wb")))
-        elif separator:
-            self._files[part][1].write(separator)
-        self._files[part][1].write(data)
+            self._files[part] = self._stack.enter_context(path.open("wb"))
+            self._digests[part] = hashlib.sha256()
+            separator = b""
+        for piece in (separator, data):
+            self._files[part].write(piece)
+            self._digests[part].update(piece)
 
-    def sizes(self) -> dict[str, tuple[Path, int]]:
-        return {part: (path, path.stat().st_size) for part, (path, _) in self._files.items()}
+    def digests(self) -> dict[str, tuple[Path, str]]:
+        """The file of each part, and its SHA-256."""
+        return {part: (Path(file.name), self._digests[part].hexdigest()) for part, file in self._files.items()}

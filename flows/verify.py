@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -26,6 +27,9 @@ from flows.manifest import (
 )
 
 OWN = (MANIFEST, RECEIPT)
+
+_REMAINS = re.compile(r"\..+\.[0-9a-f]{16}\.part")
+"""How `Storage.write` calls a file before it is whole."""
 
 T = TypeVar("T")
 
@@ -95,12 +99,12 @@ def _papers(
         yield f"{MANIFEST} cannot be read"
     if receipt and hashlib.sha256(manifest_data).hexdigest() != receipt.manifest.sha256:
         yield f"{MANIFEST} was changed: it is not the one that the receipt names"
-    if manifest and receipt and manifest.package != receipt.package:
+    if manifest and receipt and (manifest.package, manifest.export_id) != (receipt.package, receipt.export_id):
         yield f"{RECEIPT} was changed: it names another package than the manifest"
 
 
 def _check_directory(storage: Storage, folder: str, manifest: Manifest) -> Iterator[str]:
-    found = storage.files(folder.rstrip("/"))
+    found = _files(storage, folder)
     listed = {file.path: file for file in manifest.files}
     for path in sorted(listed.keys() - found.keys()):
         yield f"{path} is missing"
@@ -116,7 +120,7 @@ def _check_directory(storage: Storage, folder: str, manifest: Manifest) -> Itera
 
 def _check_archive(storage: Storage, folder: str, manifest: Manifest) -> Iterator[str]:
     packed = manifest.package
-    found = storage.files(folder.rstrip("/"))
+    found = _files(storage, folder)
     for path in sorted(found.keys() - {packed.file, *OWN}):
         yield f"{path} was added"
     if packed.file not in found:
@@ -177,6 +181,12 @@ def _sha256(chunks: Iterable[bytes]) -> str:
     for chunk in chunks:
         digest.update(chunk)
     return digest.hexdigest()
+
+
+def _files(storage: Storage, folder: str) -> dict[str, int]:
+    """What lies there, but for the remains of a delivery that was killed: those were never visible under a name."""
+    found = storage.files(folder.rstrip("/"))
+    return {path: size for path, size in found.items() if not _REMAINS.fullmatch(path.rpartition("/")[2])}
 
 
 def _read(storage: Storage, name: str) -> bytes | None:

@@ -334,3 +334,23 @@ def test_queries_are_read_back(pairs: list[tuple[str, str]]) -> None:
     assert parse_qsl(text, keep_blank_values=True) == pairs
     assert "%5B" not in text.partition("=")[0]
     assert " " not in text
+
+
+async def _asks_for(delay_seconds: float) -> int:
+    """How often something is tried that wants `delay_seconds` between two attempts."""
+    tries = 0
+
+    async def attempt() -> None:
+        nonlocal tries
+        tries += 1
+        raise RetriableError("busy", delay_seconds)
+
+    with pytest.raises(RetriableError):
+        await http.patiently(attempt, attempts=3)
+    return tries
+
+
+def test_a_server_that_asks_for_long_is_not_asked_too_early() -> None:
+    """A wait longer than we can bridge ends the attempts at once; a short one is waited for."""
+    assert asyncio.run(_asks_for(600)) == 1
+    assert asyncio.run(_asks_for(0.01)) == 3

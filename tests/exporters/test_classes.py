@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from exporters.classes import ClassMap, build_class_map
+from exporters.errors import RequestError
 from exporters.model import Category
 from tests.fakes import hostile
 from tests.fakes.datasets import dataset
@@ -147,3 +149,11 @@ def test_class_carries_parent_and_keypoints() -> None:
     person = Category(id="p", name="person", parent="animal", keypoints=("nose", "tail"), skeleton=((0, 1),))
     (one,) = build(person).classes
     assert (one.parent, one.keypoints, one.skeleton) == ("animal", ("nose", "tail"), ((0, 1),))
+
+
+def test_one_id_for_two_things_is_refused() -> None:
+    """Where two datasets mean different things by one category id, one would be delivered under a wrong name."""
+    zoo = dataset("zoo", categories=[Category(id="1", name="cat", number=1)])
+    pound = dataset("pound", categories=[Category(id="1", name="dog", number=1)])
+    with pytest.raises(RequestError, match="“1” is “cat” in one dataset and “dog” in another; export them one"):
+        build_class_map([zoo, pound], [], None)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import msgspec
 import pytest
 
-from exporters.errors import RequestError
 from exporters.holds import Holds
 from exporters.model import Box, Dataset, Entry, Polyline
 from exporters.survey import Placement, ShardIndex, Survey, file_name, survey
@@ -59,12 +58,15 @@ def test_one_without_a_number_and_all_are_counted() -> None:
 
 
 @pytest.mark.parametrize("shards", [[["a", "b"]], [["a"], ["b"]]])
-def test_number_given_twice_is_refused(shards: list[list[str]]) -> None:
-    """Two entries of one number, in one shard or two, are refused with that number and what to do about it."""
-    with pytest.raises(RequestError, match=r"entry id 5 occurs twice.*one at a time"):
-        surveyed(*([numbered(id_, 5) for id_ in shard] for shard in shards))
-    with pytest.raises(RequestError, match="annotation id 9 occurs twice"):
-        surveyed([numbered("a", 1, 9)], [numbered("b", 2, 9)])
+def test_numbers_that_meet_are_counted_anew(shards: list[list[str]]) -> None:
+    """Two entries, or two annotations, of one number, in one shard or two, cannot both keep it: all are counted."""
+    made = surveyed(*([numbered(id_, 5) for id_ in shard] for shard in shards))
+    assert not any(place.keeps_entry_numbers for place in made.placements)
+    made = surveyed([numbered("a", 1, 9)], [numbered("b", 2, 9)])
+    assert [(place.keeps_entry_numbers, place.keeps_annotation_numbers) for place in made.placements] == [
+        (True, False),
+        (True, False),
+    ]
 
 
 @pytest.mark.parametrize("number", [0, -1, -5])

@@ -15,10 +15,13 @@ import numpy as np
 import pytest
 from prefect.client.orchestration import get_client
 from pycocotools.coco import COCO
+from pydantic import SecretStr
 
 from blocks.folder import FolderSource
+from blocks.idah import IdahSource
 from blocks.sandbox import shapes
 from blocks.sandbox.faults import Fault
+from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from blocks.target import Target
 from exporters import BUILTIN, FatalError, Item, RequestError, Shard
 from exporters.json import JsonExporter
@@ -319,6 +322,76 @@ def test_a_full_disk_is_said_and_leaves_no_export(
     with pytest.raises(FatalError, match=r"no space left for .*tiny.*; free some and run again"):
         exports.run(platform.source, **places)
     assert not list(exports.folder.rglob("receipt.json"))
+
+
+def test_a_damaged_part_is_not_delivered(exports: Exports, platform: Platform) -> None:
+    """What an exporter wrote is checked when it becomes a file: half a part is no shorter COCO, but a failure."""
+    exports.run(platform.source)
+    for part in (exports.folder / "workspace" / "parts").rglob("*"):
+        if part.is_file():
+            part.write_bytes(part.read_bytes()[: part.stat().st_size // 2])
+
+    with pytest.raises(FatalError, match="is not what was put there"):
+        exports.run(platform.source, "again")
+    assert exports.delivered("again") == {}
+
+
+def test_what_was_missing_is_asked_for_again(exports: Exports, platform: Platform) -> None:
+    """A file that was gone yesterday and is there today is exported today."""
+    platform.sandbox.faults.append(Fault(r"medias/files/", status=404, times=1))
+    first = exports.run(platform.source, on_error="skip")
+    second = exports.run(platform.source, on_error="skip")
+
+    assert first.tally.has_faults
+    assert not second.tally.has_faults
+    assert second.downloaded_files == 1
+
+
+def test_pictures_that_were_swept_away_are_fetched_again(exports: Exports, platform: Platform) -> None:
+    """The media store may be emptied at any time: the next run fills it."""
+    exports.run(platform.source, "first")
+    shutil.rmtree(exports.folder / "workspace" / "media")
+    exports.run(platform.source, "second")
+
+    assert exports.delivered("first") == exports.delivered("second")
+
+
+def test_an_export_is_the_same_however_it_was_asked_for(exports: Exports, platform: Platform) -> None:
+    """No dataset, its id or its name, and filters in another order, name one and the same export."""
+    dataset = platform.sandbox.store.datasets[0]
+    filters = ["status=completed", "wf_step=done"]
+    asked: list[dict[str, Any]] = [
+        {"where": filters},
+        {"where": filters[::-1], "datasets": [dataset.id]},
+        {"where": filters, "datasets": [dataset.name]},
+    ]
+    assert len({exports.run(platform.source, **one).delivery.export_id for one in asked}) == 1
+
+
+def test_datasets_in_another_order_keep_their_entries(exports: Exports) -> None:
+    """What is remembered of a shard does not put it under another dataset when they are asked for in another order."""
+    sandbox = IdahSandbox(entries=3, datasets=2)
+    with sandbox.serve() as url:
+        source = IdahSource(url=url, api_key=SecretStr(DEMO_API_KEY))
+        for ids in (names := [one.id for one in sandbox.store.datasets]), names[::-1]:
+            summary = exports.run(source, datasets=ids, exporter="json", package="directory")
+            document = json.loads((Path(summary.delivery.url) / "export.json").read_bytes())
+            assert [one["dataset"]["id"] for one in document["datasets"]] == ids
+            for one in document["datasets"]:
+                owners = {entry["entry"]["attributes"]["dataset_id"] for entry in one["entries"]}
+                assert owners == {one["dataset"]["id"]}
+
+
+def test_latest_points_at_the_export_that_was_asked_for_last(exports: Exports, platform: Platform) -> None:
+    """Also when it was there already: whoever follows the pointer gets what the last run stands for."""
+    first = exports.run(platform.source)
+    second = exports.run(platform.source, where=["status=completed"])
+    latest = Path(first.delivery.url).parent / "latest.json"
+    assert json.loads(latest.read_bytes())["export_id"] == second.delivery.export_id
+
+    again = exports.run(platform.source)
+    assert again.delivery.was_there
+    assert json.loads(latest.read_bytes())["export_id"] == first.delivery.export_id
 
 
 def test_a_removed_workspace_is_made_again(exports: Exports, platform: Platform) -> None:

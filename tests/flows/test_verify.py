@@ -79,6 +79,14 @@ def test_missing_and_added_files_are_named(exports: Exports, platform: Platform)
     assert verdict(summary).problems == ("images/cam_000003.jpg is missing", "images/extra.jpg was added")
 
 
+def test_remains_of_a_killed_delivery_are_no_files(exports: Exports, platform: Platform) -> None:
+    """What was never visible under a name was never delivered: the export is whole without it."""
+    summary = exports.run(platform.source, package="directory")
+    (Path(summary.delivery.url) / "images" / ".cam_000001.jpg.0123456789abcdef.part").write_bytes(b"half")
+
+    assert verdict(summary).problems == ()
+
+
 def test_a_missing_or_added_file_beside_an_archive_is_named(exports: Exports, platform: Platform) -> None:
     """The archive itself may be gone, and something may lie beside it that was never delivered."""
     summary = exports.run(platform.source)
