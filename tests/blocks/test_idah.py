@@ -1004,15 +1004,27 @@ def test_an_original_without_a_row(platform: Platform) -> None:
             read_media(source, read.original)
 
 
-def test_pictures_that_cannot_be_measured_now(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file that is missing or breaks off when it is to be measured does not stop the entry from being read."""
+def test_pictures_that_cannot_be_measured(platform: Platform, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that is missing when it is to be measured does not stop its entry from being read."""
     monkeypatch.setattr("blocks.sandbox.idah_derived.Media.meta", {})
-    for fault in ({"status": 404}, {"kind": "reset"}, {"status": 503}):
-        platform.fault("media/medias/files", times=None, **fault)
-        read = platform.read()
-        assert len(read) == 6
-        assert all(entry.original and entry.original.width is None for entry in read)
-        platform.sandbox.faults.clear()
+    platform.fault("media/medias/files", times=None, status=404)
+    read = platform.read()
+    assert len(read) == 6
+    assert all(entry.original and entry.original.width is None for entry in read)
+
+
+@pytest.mark.parametrize("fault", [{"kind": "reset"}, {"status": 503}], ids=["reset", "503"])
+def test_a_fault_that_passes_costs_no_shapes(
+    platform: Platform, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
+) -> None:
+    """A picture is measured again when that fails for a moment; when it keeps failing, the read fails, to be retried."""
+    expected = platform.read()
+    monkeypatch.setattr("blocks.sandbox.idah_derived.Media.meta", {})
+    platform.fault("media/medias/files", times=1, **fault)
+    assert [entry.annotations for entry in platform.read()] == [entry.annotations for entry in expected]
+    platform.fault("media/medias/files", times=None, **fault)
+    with pytest.raises(RetriableError):
+        platform.read()
 
 
 # Certificates
