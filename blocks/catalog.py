@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
 from blocks.source import Source
-from blocks.storage import without_credentials
+from blocks.storage import refuse_credentials
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import RequestError
@@ -33,10 +33,7 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
         RequestError: there is no such source.
     """
     if text.startswith("folder:"):
-        if without_credentials(text) != text:
-            raise RequestError(
-                "A secret in a URL is seen by everyone on this machine; take it out and save the folder as a block."
-            )
+        refuse_credentials(text.removeprefix("folder:"))
         return FolderSource(url=_without(text, "folder:"))
     if text.startswith(("idah+http://", "idah+https://")):
         url = _without(text, "idah+")
@@ -62,18 +59,30 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
 
 
 def find_target(text: str) -> Target:
-    """The target that `--to` names: a URL, a path, or `block:NAME` for a saved one."""
+    """The target that `--to` names: a URL, a path, or `block:NAME` for a saved one.
+
+    Raises:
+        RequestError: there is no such block, or the URL holds a password.
+    """
+    if not text.strip():
+        raise RequestError("--to is empty; give a path, a URL, or block:NAME.")
     if text.startswith(SAVED):
         target: Target = _load(Target, text.removeprefix(SAVED).removeprefix(f"{Target.get_block_type_slug()}/"))
         return target
+    refuse_credentials(text)
     return Target(url=_expanded(text))
 
 
 def find_workspace(text: str) -> Workspace:
-    """The workspace that `--workspace` names: a URL, a path, `block:NAME`, or nothing for the default one."""
+    """The workspace that `--workspace` names: a URL, a path, `block:NAME`, or nothing for the default one.
+
+    Raises:
+        RequestError: there is no such block, or the URL holds a password.
+    """
     if text.startswith(SAVED):
         saved: Workspace = _load(Workspace, text.removeprefix(SAVED).removeprefix("outhaul-workspace/"))
         return saved
+    refuse_credentials(text)
     return Workspace(url=_expanded(text)) if text else Workspace()
 
 

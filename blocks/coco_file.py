@@ -7,6 +7,7 @@ image comes out with its annotations, both in order of their ids.
 from __future__ import annotations
 
 import contextlib
+import math
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, Protocol
@@ -15,6 +16,7 @@ import ijson
 import orjson
 
 from blocks.scratch import scratch_database
+from blocks.storage_errors import translated
 from exporters import cocorle, masks
 from exporters.errors import OuthaulError, RequestError
 from exporters.model import (
@@ -96,6 +98,9 @@ def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
         )
         db.execute("create index by_image on annotations (image, number, position)")
         _refuse_orphans(db, shown)
+        if not db.execute("select exists (select 1 from images) and exists (select 1 from annotations)").fetchone()[0]:
+            _refuse_unless_lists(opener, shown)
+        _refuse_repeated(db, shown)
         zero = _number_for_zero(db)
         for image_id, image in db.execute("select id, record from images order by number, id"):
             rows = db.execute("select record from annotations where image = ? order by number, position", (image_id,))
@@ -103,10 +108,25 @@ def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
             yield b'{"image":%b,"annotations":[%b],"zero":%b}' % (image, annotations, orjson.dumps(zero))
 
 
+def _refuse_repeated(db: sqlite3.Connection, shown: str) -> None:
+    query = "select number from annotations where number is not null group by number having count(*) > 1 limit 1"
+    repeated = db.execute(query).fetchone()
+    if repeated:
+        raise RequestError(f"{shown} has two annotations with the id {repeated[0]}; give each its own.")
+
+
+def _refuse_unless_lists(opener: Opener, shown: str) -> None:
+    """What is no list of records reads like an empty one. (A file may go without: test sets have no annotations.)"""
+    with opener() as handle:
+        for prefix, event, _ in ijson.parse(handle, use_float=True):
+            if prefix in ("images", "annotations") and event not in ("start_array", "end_array"):
+                raise RequestError(f"{shown} is not COCO: its {prefix} are no list.")
+
+
 def _number_for_zero(db: sqlite3.Connection) -> int | None:
     """The number for an annotation whose id is 0, which COCO's evaluator takes for a miss: the first free one.
 
-    None when the ids are not of a kind that can be kept: missing, negative, or used twice.
+    None when the ids are not of a kind that can be kept: missing or negative.
     """
     counts = "select count(*), count(distinct number), coalesce(max(number), 0) from annotations"
     total, distinct, largest = db.execute(counts).fetchone()
@@ -131,16 +151,15 @@ def to_entry(document: Mapping[str, Any], dataset_id: str, split: str | None, me
 
 def _annotation(record: Mapping[str, Any], size: tuple[int, int], zero: int | None) -> Annotation:
     box = _box(record.get("bbox"))
-    area = record.get("area")
     return Annotation(
         id=str(record.get("id", "")),
         shape=_shape(record, box, size),
         category_id=None if record.get("category_id") is None else str(record["category_id"]),
         number=None if zero is None else _number(record) or zero,
         box=box,
-        area=area if isinstance(area, int | float) else None,
+        area=_measure(record.get("area")),
         is_crowd=bool(record.get("iscrowd")),
-        attributes=record["attributes"] if isinstance(record.get("attributes"), dict) else {},
+        attributes=_mapping(record.get("attributes")),
         raw=compact(orjson.dumps(record)),
     )
 
@@ -152,9 +171,9 @@ def _shape(record: Mapping[str, Any], box: Box | None, size: tuple[int, int]) ->
     keypoints = record.get("keypoints")
     if isinstance(keypoints, list) and keypoints and len(keypoints) % 3 == 0:
         try:
-            points = tuple((float(x), float(y)) for x, y in zip(keypoints[0::3], keypoints[1::3], strict=True))
-            return Skeleton(points, tuple(int(seen) for seen in keypoints[2::3]), outline)
-        except (TypeError, ValueError):
+            points = tuple((_finite(x), _finite(y)) for x, y in zip(keypoints[0::3], keypoints[1::3], strict=True))
+            return Skeleton(points, tuple(_small(seen) for seen in keypoints[2::3]), outline)
+        except (TypeError, ValueError, ArithmeticError):
             return Unknown("keypoints that cannot be read")
     return outline or box or Unknown("annotation without box or segmentation")
 
@@ -171,7 +190,7 @@ def _outline(segmentation: Any, size: tuple[int, int]) -> Polygon | Mask | Unkno
             if not masks.is_sound(mask) or (all(size) and (mask.width, mask.height) != size):
                 return Unknown("mask whose runs do not fit its picture")
             return mask
-    except (OuthaulError, TypeError, ValueError, LookupError):
+    except (OuthaulError, TypeError, ValueError, LookupError, ArithmeticError):
         return Unknown("segmentation that cannot be read")
     return None
 
@@ -179,13 +198,13 @@ def _outline(segmentation: Any, size: tuple[int, int]) -> Polygon | Mask | Unkno
 def _ring(flat: Any) -> tuple[Point, ...]:
     if len(flat) < 2 or len(flat) % 2:
         raise ValueError(len(flat))
-    return tuple((float(x), float(y)) for x, y in zip(flat[0::2], flat[1::2], strict=True))
+    return tuple((_finite(x), _finite(y)) for x, y in zip(flat[0::2], flat[1::2], strict=True))
 
 
 def _box(value: Any) -> Box | None:
     try:
-        left, top, width, height = map(float, value)
-    except (TypeError, ValueError):
+        left, top, width, height = map(_finite, value)
+    except (TypeError, ValueError, ArithmeticError):
         return None
     return Box(left, top, width, height)
 
@@ -193,12 +212,41 @@ def _box(value: Any) -> Box | None:
 def _category(record: Mapping[str, Any]) -> Category:
     return Category(
         id=str(record["id"]),
-        name=str(record.get("name", record["id"])),
+        name=str(record["id"]) if (name := _text(record.get("name"))) is None else name,
         number=_number(record),
-        parent=record.get("supercategory") or None,
+        parent=_text(record.get("supercategory")) or None,
         keypoints=tuple(map(str, record.get("keypoints") or ())),
-        skeleton=tuple((start - 1, end - 1) for start, end in record.get("skeleton") or ()),
+        skeleton=tuple((_small(start) - 1, _small(end) - 1) for start, end in record.get("skeleton") or ()),
     )
+
+
+def _text(value: Any) -> str | None:
+    """A text; a number stands for its digits."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return str(value) if isinstance(value, str) or is_number else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _measure(value: Any) -> float | None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number and math.isfinite(value) else None
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(value)
+    return number
+
+
+def _small(value: Any) -> int:
+    number = int(value)
+    if abs(number) >= 1 << 31:
+        raise ValueError(value)
+    return number
 
 
 def _number(record: Mapping[str, Any]) -> int | None:
@@ -224,7 +272,7 @@ def _refuse_orphans(db: sqlite3.Connection, shown: str) -> None:
 
 
 def _items(opener: Opener, prefix: str, shown: str) -> Iterator[dict[str, Any]]:
-    with opener() as handle:
+    with translated(shown), opener() as handle:
         try:
             for item in ijson.items(handle, prefix, use_float=True):
                 if not isinstance(item, dict):

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import posixpath
 import re
+import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import IO, Any, ClassVar
@@ -17,7 +18,8 @@ from pydantic import Field, PrivateAttr
 
 from blocks import coco_file
 from blocks.source import MediaReader, Source, Where, find_dataset
-from blocks.storage import CHUNK_BYTES, Storage, without_credentials
+from blocks.storage import CHUNK_BYTES, Storage, refuse_credentials, without_credentials
+from blocks.storage_errors import translated
 from exporters.errors import RequestError, SkippableError
 from exporters.jsonl import DATASETS, ENTRIES
 from exporters.model import Dataset, Entry, Media, decode_dataset, decode_entry
@@ -96,7 +98,8 @@ class FolderSource(Source):
         for document in documents:
             image = document["image"]
             name = str(image.get("file_name") or "")
-            ref = finder.find(name) if media != "none" else ""
+            found = finder.find(name) if media != "none" else ""
+            wanted = (name or f"image {image['id']} of {dataset.id}") if media != "none" else ""
             yield coco_file.to_entry(
                 document,
                 dataset.id,
@@ -104,8 +107,8 @@ class FolderSource(Source):
                 Media(
                     id=str(image["id"]),
                     name=posixpath.basename(name),
-                    ref=ref,
-                    version=_version(storage, ref),
+                    ref=found or wanted,
+                    version=_version(storage, found),
                     width=_extent(image.get("width")),
                     height=_extent(image.get("height")),
                 ),
@@ -133,6 +136,7 @@ class FolderSource(Source):
     def _open(self) -> tuple[Storage, list[str]]:
         """The storage, and the files in it that describe datasets."""
         if self._opened is None:
+            refuse_credentials(self.url)
             options = self.options.get_secret_value()
             self._opened = self._open_file(options) if self.url.endswith(".json") else self._open_folder(options)
         return self._opened
@@ -183,7 +187,7 @@ class FolderSource(Source):
         )
 
     def _listed_lines(self, storage: Storage, dataset: Dataset) -> Iterator[bytes]:
-        with storage.open(ENTRIES) as handle:
+        with translated(self._shown), storage.open(ENTRIES) as handle:
             for line in handle:
                 if _line(line, self._shown).dataset_id == dataset.id:
                     yield line.rstrip(b"\n")
@@ -196,8 +200,12 @@ class FolderSource(Source):
             raise RequestError(f"{self._shown}: a line of {ENTRIES} is not an entry ({error}).") from None
 
         def found(one: Media) -> Media:
-            ref = _found(storage, files.get(one.id, "")) if media != "none" else ""
-            return msgspec.structs.replace(one, ref=ref, version=_version(storage, ref))
+            if media == "none":
+                return msgspec.structs.replace(one, ref="", version="")
+            path = files.get(one.id, "")
+            there = _found(storage, path)
+            wanted = path or f"media {one.id} of {entry.id}"
+            return msgspec.structs.replace(one, ref=there or wanted, version=_version(storage, there))
 
         return msgspec.structs.replace(entry, medias=tuple(map(found, entry.medias)))
 
@@ -225,19 +233,21 @@ class _ImageFinder:
 
 
 class _MediaReader:
+    """Reads what was found in the folder; a media that was not has no version, and a `ref` that only names it."""
+
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
 
     async def read(self, media: Media) -> AsyncIterator[bytes]:
-        if not media.ref:
-            raise SkippableError(media.id, f"its picture {media.name!r} is not in the folder")
+        if not media.version or not _tidy(media.ref):
+            raise SkippableError(media.id, "its picture is not in the folder")
         try:
             handle = await asyncio.to_thread(self._storage.open, media.ref)
         except RequestError:
             if await asyncio.to_thread(self._storage.size, media.ref) is not None:
                 raise
             raise SkippableError(media.id, "its picture is not in the folder any more") from None
-        with handle:
+        with translated(self._storage.shown_path(media.ref)), handle:
             while chunk := await asyncio.to_thread(handle.read, CHUNK_BYTES):
                 yield chunk
 
@@ -259,21 +269,33 @@ def _version(storage: Storage, ref: str) -> str:
     """Changes when the file may have: size and time, or the store's own tag."""
     if not ref:
         return ""
-    info = storage.fs.info(storage.path(ref))
-    if "CRC" in info:  # in a zip; what it calls unique differs each time it is opened
-        return f"{info['CRC']:08x}-{info['size']}"
-    return str(storage.fs.ukey(storage.path(ref)))
+    with translated(storage.shown_path(ref)):
+        info = storage.fs.info(storage.path(ref))
+        if "CRC" in info:  # in a zip; what it calls unique differs each time it is opened
+            return f"{info['CRC']:08x}-{info['size']}"
+        if not str(info["name"]).startswith(("http://", "https://")):
+            return str(storage.fs.ukey(storage.path(ref)))
+    marks = [str(info[name]) for name in ("ETag", "Last-Modified", "Content-MD5", "Digest") if info.get(name)]
+    if marks:
+        return " ".join([*marks, str(info.get("size"))])
+    return secrets.token_hex(16)  # nothing tells whether the file is the one of last time
 
 
 def _found(storage: Storage, path: str) -> str:
     """The path of a file in the folder, tidied; empty when there is none, or when it leads outside."""
+    tidy = _tidy(path)
+    return tidy if tidy and storage.size(tidy) is not None else ""
+
+
+def _tidy(path: str) -> str:
+    """A path in the folder without detours; empty when it leads outside, or can be no file."""
     tidy = posixpath.normpath(path) if path else ""
     parts = tidy.split("/")
     if not tidy or tidy.startswith("/") or parts[0] in ("..", ".") or "\0" in tidy:
         return ""
     if any(len(part.encode(errors="replace")) > 255 for part in parts):
         return ""
-    return tidy if storage.size(tidy) is not None else ""
+    return tidy
 
 
 def _read_back(line: bytes, shown: str) -> Dataset:
@@ -291,4 +313,4 @@ def _line(line: bytes, shown: str) -> _Line:
 
 
 def _extent(value: Any) -> int | None:
-    return int(value) if isinstance(value, int | float) and value > 0 else None
+    return int(value) if isinstance(value, int | float) and 0 < value < 1 << 63 else None

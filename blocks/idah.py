@@ -23,7 +23,7 @@ from blocks.idah_records import to_dataset, to_entry, to_media
 from blocks.pictures import Header, Picture
 from blocks.scratch import scratch_database
 from blocks.source import MediaReader, Source, Where, find_dataset
-from exporters.errors import FatalError, RequestError, RetriableError, SkippableError, quoted
+from exporters.errors import FatalError, RequestError, RetriableError, SkippableError, quoted, unknown_name
 from exporters.model import Dataset, Entry, Media
 from exporters.shard import MediaChoice
 
@@ -38,6 +38,8 @@ _ENTRY_FIELDS = (
     *(f"{role}_by_{what}" for role in ("submitted", "reviewed") for what in ("id", "email")),
     *("assigned_to_id", "assigned_to_email"),
 )
+_STATUSES = ("processing", "pending", "assigned", "ready", "in_progress", "completed", "errored")
+_STEPS = ("start", "annotate", "review", "done", "error")
 _ENTRY_OPERATORS = (
     *("resource__match", "name__match", "assigned_to_email__match"),
     *("status__in", "wf_step__in", "priority__in", "assigned_to_id__in", "assigned", "participated"),
@@ -70,6 +72,14 @@ class IdahSource(Source):
     timeout_seconds: float = Field(default=30.0, gt=0, description="Longest silence of the platform before a retry.")
     connections: int = Field(default=8, ge=1, le=64, description="Files and pages read at once; the platform has 16.")
 
+    def check_filters(self, where: Where) -> None:
+        """Also refuses states that the platform does not have: it would answer with nothing, and look content."""
+        super().check_filters(where)
+        for name, known in (("status", _STATUSES), ("wf_step", _STEPS)):
+            for value in (*where.get(name, ()), *where.get(f"{name}__in", ())):
+                if value not in known:
+                    raise unknown_name(name, value, known, where="IDAH")
+
     def identity(self) -> dict[str, str]:
         return {"platform": "idah", "url": http.host_of(self.url)}
 
@@ -93,19 +103,20 @@ class IdahSource(Source):
         """All entries by id. Listed again as a whole when rows came or went meanwhile, which pages do not show."""
         with scratch_database("create table entries (id text primary key, record blob) without rowid") as listed:
             for _ in range(LISTING_ATTEMPTS):
-                if self._run(lambda client: self._list_once(client, dataset, where, listed)):
+                wrong = self._run(lambda client: self._list_once(client, dataset, where, listed))
+                if not wrong:
                     break
                 listed.execute("delete from entries")
             else:
                 raise RetriableError(
-                    f"Dataset {quoted(dataset.name)} kept changing while its entries were listed; "
-                    f"try again when it is quieter."
+                    f"Dataset {quoted(dataset.name)} kept changing while its entries were listed, or miscounts them "
+                    f"({wrong}); try again when it is quieter."
                 )
             for (record,) in listed.execute("select record from entries order by id"):
                 yield record
 
-    async def _list_once(self, client: IdahClient, dataset: Dataset, where: Where, listed: sqlite3.Connection) -> bool:
-        """File the entries by id; False when pages shifted under our feet."""
+    async def _list_once(self, client: IdahClient, dataset: Dataset, where: Where, listed: sqlite3.Connection) -> str:
+        """File the entries by id; returns what is wrong when pages shifted under our feet, nothing when all is well."""
         query = [("filter[dataset_id]", dataset.id), *_filter_query(where)]
         rows = 0
         async for page in client.pages("dataset/entries", query):
@@ -114,10 +125,12 @@ class IdahSource(Source):
                 listed.execute("insert or ignore into entries values (?, ?)", (resource.id, bytes(resource.raw)))
             rows += len(page)
         (different,) = listed.execute("select count(*) from entries").fetchone()
-        if where or rows != different:
-            return bool(rows == different)
-        now = to_dataset(await client.one(f"dataset/datasets/{dataset.id}"))
-        return now.entries_count in (None, rows)
+        if rows != different:
+            return f"{rows - different} came twice"
+        if where:
+            return ""
+        says = to_dataset(await client.one(f"dataset/datasets/{dataset.id}")).entries_count
+        return "" if says in (None, rows) else f"it says {says}, but lists {rows}"
 
     def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:  # noqa: ARG002 - the contract's
         per_entry = 5.0  # annotations; what is read corrects the guess

@@ -62,10 +62,10 @@ def to_dataset(resource: Resource) -> Dataset:
     attributes = resource.attributes
     return Dataset(
         id=resource.id,
-        name=attributes.get("name") or resource.id,
-        modality=str(attributes.get("modality", "")).removeprefix("idah-"),
-        categories=tuple(to_categories(attributes.get("labeling_configuration") or {})),
-        entries_count=attributes.get("entries_total_count"),
+        name=_text(attributes.get("name")) or resource.id,
+        modality=(_text(attributes.get("modality")) or "").removeprefix("idah-"),
+        categories=tuple(to_categories(_mapping(attributes.get("labeling_configuration")))),
+        entries_count=_count(attributes.get("entries_total_count")),
         raw=resource.raw,
     )
 
@@ -77,15 +77,17 @@ def to_categories(configuration: Mapping[str, Any]) -> Iterable[Category]:
     found: dict[str, dict[str, Any]] = {}
     shapes: dict[str, list[str]] = {}
     for kind, block in blocks:
-        for value in block.get("values") or ():
-            found.setdefault(value["id"], value)
-            shapes.setdefault(value["id"], []).append(_MODEL_SHAPES.get(kind, "unknown"))
+        values = block.get("values")
+        for value in map(_mapping, values if isinstance(values, list) else ()):
+            if category_id := _id(value.get("id")):
+                found.setdefault(category_id, value)
+                shapes.setdefault(category_id, []).append(_MODEL_SHAPES.get(kind, "unknown"))
     for category_id, value in found.items():
         yield Category(
             id=category_id,
-            name=value.get("label") or category_id,
-            parent=value.get("parent") or category_id.rpartition("/")[0] or None,
-            color=value.get("color"),
+            name=_text(value.get("label")) or category_id,
+            parent=_id(value.get("parent")) or category_id.rpartition("/")[0] or None,
+            color=_text(value.get("color")),
             shapes=tuple(dict.fromkeys(shapes[category_id])),
         )
 
@@ -100,30 +102,31 @@ def to_entry(resource: Resource, annotations: Sequence[Resource], medias: Sequen
     size = (original.width, original.height) if original and original.width and original.height else None
     return Entry(
         id=resource.id,
-        dataset_id=attributes["dataset_id"],
-        name=attributes.get("name") or "",
-        state=_STATES.get(attributes.get("status", ""), "in_progress"),
+        dataset_id=_text(attributes.get("dataset_id")) or "",
+        name=_text(attributes.get("name")) or "",
+        state=_STATES.get(_text(attributes.get("status")) or "", "in_progress"),
         medias=tuple(medias),
         annotations=tuple(to_annotation(annotation, size) for annotation in annotations),
-        created_at=attributes.get("created_at"),
-        updated_at=attributes.get("updated_at"),
+        created_at=_text(attributes.get("created_at")),
+        updated_at=_text(attributes.get("updated_at")),
         raw=resource.raw,
     )
 
 
 def to_media(resource: Resource) -> Media:
     attributes = resource.attributes
-    meta = attributes.get("meta") or {}
+    meta = _mapping(attributes.get("meta"))
     return Media(
         id=resource.id,
-        name=attributes.get("filename") or "",
-        ref=attributes["resource"],
-        key=attributes.get("key") or "",
+        name=_text(attributes.get("filename")) or "",
+        ref=_text(attributes.get("resource"))
+        or resource.id,  # without one there is no file, which shows when it is read
+        key=_text(attributes.get("key")) or "",
         version=resource.id,  # the storage's own random name: other bytes get another one
-        size=attributes.get("size"),
-        mime_type=attributes.get("mime_type"),
-        width=meta.get("width"),
-        height=meta.get("height"),
+        size=_count(attributes.get("size")),
+        mime_type=_text(attributes.get("mime_type")),
+        width=_count(meta.get("width")),
+        height=_count(meta.get("height")),
         frame="stored",  # as far as could be found out, the editor does not turn pictures
         raw=resource.raw,
     )
@@ -131,17 +134,17 @@ def to_media(resource: Resource) -> Media:
 
 def to_annotation(resource: Resource, size: Size | None) -> Annotation:
     attributes = resource.attributes
-    label = attributes.get("annotation") or {}
-    metadata = attributes.get("metadata") or {}
+    label = _mapping(attributes.get("annotation"))
+    metadata = _mapping(attributes.get("metadata"))
     return Annotation(
         id=resource.id,
         shape=to_shape(attributes.get("dimensions") or {}, size),
-        category_id=label.get("category") or None,
-        group_id=metadata.get("group_id"),
-        attributes=label.get("attributes") or {},
-        created_by=attributes.get("created_by_email"),
-        created_at=attributes.get("created_at"),
-        updated_at=attributes.get("updated_at"),
+        category_id=_id(label.get("category")) or None,
+        group_id=_id(metadata.get("group_id")),
+        attributes=_mapping(label.get("attributes")),
+        created_by=_text(attributes.get("created_by_email")),
+        created_at=_text(attributes.get("created_at")),
+        updated_at=_text(attributes.get("updated_at")),
         raw=resource.raw,
     )
 
@@ -157,7 +160,7 @@ def to_shape(dimensions: Mapping[str, Any], size: Size | None) -> Shape:
         return Unknown(f"{kind} on a picture of unknown size")
     try:
         return _placed(kind, dimensions, size)
-    except (ValueError, TypeError, LookupError):
+    except (ValueError, TypeError, LookupError, ArithmeticError):
         return Unknown(f"{kind} that cannot be read")
 
 
@@ -186,7 +189,7 @@ def _box(points: Sequence[tuple[float, float]], angle: float) -> Box | RotatedBo
     """A box from its corners before the turn; after edits they come in any order."""
     xs, ys = [x for x, _ in points], [y for _, y in points]
     left, top = min(xs), min(ys)
-    width, height = round(max(xs) - left, DECIMALS), round(max(ys) - top, DECIMALS)
+    width, height = _finite(round(max(xs) - left, DECIMALS)), _finite(round(max(ys) - top, DECIMALS))
     if math.isclose(math.remainder(angle, math.pi), 0.0, abs_tol=1e-9):
         return Box(left, top, width, height)
     return RotatedBox(left + width / 2, top + height / 2, width, height, angle)
@@ -237,7 +240,7 @@ def decode_tile(text: str) -> masks.Pixels:
 
 
 def _pixels(share: Any, extent: int) -> float:
-    return round(_finite(share) * extent, DECIMALS)
+    return round(_finite(_finite(share) * extent), DECIMALS)
 
 
 def _finite(value: Any) -> float:
@@ -245,3 +248,23 @@ def _finite(value: Any) -> float:
     if not math.isfinite(number):
         raise ValueError(value)
     return number
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _id(value: Any) -> str | None:
+    """A text; a number stands for its digits."""
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(value)
+
+
+def _count(value: Any) -> int | None:
+    """A whole number that is not negative, `300.0` included."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 63:
+        return None
+    return int(value) if value == int(value) else None
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}

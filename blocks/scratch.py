@@ -14,11 +14,15 @@ from blocks.storage_errors import translated
 @contextlib.contextmanager
 def scratch_database(*statements: str) -> Iterator[sqlite3.Connection]:
     """An empty SQLite database with these tables; gone afterwards, so it need not survive anything."""
-    with (
-        translated(tempfile.gettempdir()),
-        tempfile.TemporaryDirectory() as folder,
-        contextlib.closing(sqlite3.connect(Path(folder) / "scratch")) as database,
-    ):
-        for statement in ("pragma synchronous = off", "pragma journal_mode = off", *statements):
-            database.execute(statement)
-        yield database
+    place = tempfile.gettempdir()
+    with contextlib.ExitStack() as stack:
+        with translated(place):
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            database = stack.enter_context(contextlib.closing(sqlite3.connect(Path(folder) / "scratch")))
+            for statement in ("pragma synchronous = off", "pragma journal_mode = off", *statements):
+                database.execute(statement)
+        try:
+            yield database
+        except sqlite3.OperationalError:  # anything else that the caller meets happened elsewhere
+            with translated(place):
+                raise

@@ -7,6 +7,7 @@ its final name and renamed; in object stores it appears when the upload is compl
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import itertools
 import os
@@ -21,7 +22,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from blocks import stopping
-from blocks.storage_errors import said, translated
+from blocks.storage_errors import is_passing, said, translated
 from exporters.errors import OuthaulError, RequestError
 
 CHUNK_BYTES = 1 << 20
@@ -32,6 +33,11 @@ SMALL_BYTES = 5 << 20
 
 EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure", "abfss": "azure", "sftp": "sftp", "ssh": "sftp"}
 """Which of our extras brings the backend of a URL."""
+
+_CHAIN = re.compile(r"::(?=[A-Za-z0-9+.-]*(?:://|::)|[/.~])")
+"""Between the parts of a chained URL; not in an IPv6 address, nor in a password."""
+_HOST = re.compile(r"(?:[^:/?#@]*@)?(?:\[[^]]*\]|[^:/?#]*)(?::[0-9]*)?(?:[/?#]|$)")
+_WITHOUT_USERS = ("", "file", "local", "s3", "s3a", "gs", "gcs")
 
 _S3_DEFAULTS: dict[str, Any] = {
     "use_listings_cache": False,  # with it, files that another machine has just written do not exist
@@ -104,7 +110,9 @@ class Storage:
         with translated(self.shown_path(name)):
             try:
                 info = self.fs.info(self.path(name))
-            except FileNotFoundError:
+            except FileNotFoundError as error:
+                if is_passing(error):
+                    raise
                 return None
         return int(info["size"]) if info["type"] != "directory" else None
 
@@ -167,10 +175,11 @@ class Storage:
                 target = Path(self.path(name))
                 partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
                 partial.parent.mkdir(parents=True, exist_ok=True)
-                partial.write_bytes(data)
-                with contextlib.suppress(FileExistsError):
-                    os.link(partial, target)
-                partial.unlink()
+                try:
+                    partial.write_bytes(data)
+                    _link(partial, target, data)
+                finally:
+                    partial.unlink(missing_ok=True)
             elif not self.fs.exists(self.path(name)):
                 try:
                     self.fs.pipe_file(self.path(name), data, mode="create")
@@ -179,12 +188,20 @@ class Storage:
                         raise
 
     def move_in(self, local: Path, name: str) -> None:
-        """Take over a local file: renamed on the same disk, uploaded elsewhere (then the local one stays)."""
+        """Take over a local file: renamed or copied to a local place, uploaded elsewhere (then the local one stays)."""
         with translated(self.shown_path(name)):
             if self.is_local:
                 target = Path(self.path(name))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                local.replace(target)
+                try:
+                    local.replace(target)
+                except OSError as error:
+                    if error.errno != errno.EXDEV:
+                        raise
+                    with local.open("rb") as handle:
+                        chunks = iter(lambda: handle.read(CHUNK_BYTES), b"")
+                        self._write_local(self.path(name), chunks, durable=True)
+                    local.unlink(missing_ok=True)
             else:
                 self.fs.put_file(str(local), self.path(name))
 
@@ -204,7 +221,8 @@ class Storage:
             with translated(self.shown):
                 made = self._missing_folders() if self.is_local else []
             self.write(probe, [b"outhaul checks that it may write here\n"], shown="")
-            self.remove(probe)
+            with contextlib.suppress(OuthaulError, NotImplementedError):  # who may write need not be allowed to remove
+                self.remove(probe)
         except OuthaulError as error:
             raise RequestError(f"Nothing can be delivered there: {error}") from None
         except NotImplementedError:
@@ -291,9 +309,54 @@ class Storage:
         return fsspec.utils.get_protocol(self.url) not in ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
 
 
+def _link(partial: Path, target: Path, data: bytes) -> None:
+    """Give a whole file its final name unless that is taken; written there where a disk has no links, as with FAT."""
+    try:
+        os.link(partial, target)
+    except FileExistsError:
+        return
+    except OSError:
+        try:
+            handle = target.open("xb")
+        except FileExistsError:
+            return
+        try:
+            with handle:
+                handle.write(data)
+        except BaseException:
+            target.unlink(missing_ok=True)
+            raise
+
+
 def without_credentials(url: str) -> str:
-    """The URL as it may be shown: without user names and passwords."""
-    return re.sub(r"(?<=://)[^/@]*@", "", url)
+    """The URL as it may be shown: without user names and passwords, and without the query of a web address."""
+    return "::".join(map(_without_credentials, _CHAIN.split(url)))
+
+
+def refuse_credentials(url: str) -> None:
+    """Raise RequestError for a URL with a password in it; a user name alone is no secret."""
+    if any(_has_password(part.partition("://")[2]) for part in _CHAIN.split(url)):
+        raise RequestError(
+            "A secret in a URL is seen by everyone on this machine; put it into the options of a saved block."
+        )
+
+
+def _without_credentials(part: str) -> str:
+    scheme, mark, rest = part.partition("://")
+    kind = scheme.lower()
+    if _has_password(rest):  # which may hold slashes and more of the sign that ends it
+        rest = rest.rpartition("@")[2]
+    elif kind not in _WITHOUT_USERS:
+        authority = re.split("[/?#]", rest, maxsplit=1)[0]
+        rest = rest[authority.rfind("@") + 1 :]
+    if kind in ("http", "https"):
+        rest = re.split("[?#]", rest, maxsplit=1)[0]
+    return scheme + mark + rest
+
+
+def _has_password(rest: str) -> bool:
+    """Whether what follows `://` begins with a user name and a password, rather than with a host and a port."""
+    return "@" in rest.partition(":")[2] and not _HOST.match(rest) and not rest.startswith("arn:")
 
 
 def _s3_options(given: dict[str, Any]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import sqlite3
 from collections.abc import Iterator
 
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
@@ -17,12 +18,28 @@ def translated(place: str) -> Iterator[None]:
     except OuthaulError:
         raise
     except OSError as error:
-        raise _os_error(place, error) from None
+        raise _cause_of_absence(place, error) or _os_error(place, error) from None
     except Exception as error:
         known = _client_error(place, error)
         if known is None:
             raise
         raise known from None
+
+
+def is_passing(error: FileNotFoundError) -> bool:
+    """Whether what an HTTP backend calls absence is trouble that may pass: it says so of whatever goes wrong."""
+    return isinstance(_cause_of_absence("", error), RetriableError)
+
+
+def _cause_of_absence(place: str, error: OSError) -> OuthaulError | None:
+    cause = error.__cause__
+    if not isinstance(error, FileNotFoundError) or not isinstance(cause, Exception) or not _is_of_aiohttp(cause):
+        return None
+    return _os_error(place, cause) if isinstance(cause, OSError) else _client_error(place, cause)
+
+
+def _is_of_aiohttp(error: Exception) -> bool:
+    return type(error).__module__.partition(".")[0] == "aiohttp"
 
 
 def _os_error(place: str, error: OSError) -> OuthaulError:
@@ -38,14 +55,19 @@ def _os_error(place: str, error: OSError) -> OuthaulError:
     if error.errno == errno.EFBIG:
         return FatalError(f"{place} is larger than its file system takes; choose another place.")
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return FatalError(f"There is no space left for {place}; free some and run again.")
-    if error.errno in (errno.EROFS, errno.EINVAL, errno.ENAMETOOLONG, errno.ENODEV):
+        return _no_space(place)
+    if error.errno in (errno.EROFS, errno.EINVAL, errno.ENAMETOOLONG, errno.ENODEV, errno.EXDEV):
         return RequestError(f"{place} cannot be used ({said(error)}); check the address.")
     return RetriableError(f"{place} failed ({said(error)}); try again later.")
 
 
 def _client_error(place: str, error: Exception) -> OuthaulError | None:
-    """What botocore means, told by name so that S3's libraries load only where S3 is used."""
+    """What SQLite, aiohttp and botocore mean, the latter told by name so that they load only where they are used."""
+    if isinstance(error, sqlite3.OperationalError):
+        is_full = "disk is full" in str(error)
+        return _no_space(place) if is_full else RetriableError(f"{place} failed ({said(error)}); try again later.")
+    if _is_of_aiohttp(error):
+        return _http_error(place, error)
     name, module = type(error).__name__, type(error).__module__.partition(".")[0]
     if module not in ("botocore", "aiobotocore"):
         return None
@@ -56,6 +78,27 @@ def _client_error(place: str, error: Exception) -> OuthaulError | None:
     if name in ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"):
         return RetriableError(f"{place} cannot be reached ({name}); check the endpoint and that it is up.")
     return RequestError(f"{place} cannot be used ({said(error)}); check the address and the settings.")
+
+
+def _http_error(place: str, error: Exception) -> OuthaulError:
+    """Told by the status and the kind alone: the text of such an error holds the whole address."""
+    status = getattr(error, "status", None)
+    if not isinstance(status, int):
+        kind = type(error).__name__
+        if isinstance(error, ValueError):
+            return RequestError(f"{place} cannot be used ({kind}); check the address.")
+        return RetriableError(f"{place} cannot be reached ({kind}); try again later.")
+    if status in (401, 403):
+        return RequestError(f"{place} may not be read or written (HTTP {status}); check the rights.")
+    if status in (404, 410):
+        return RequestError(f"{place} does not exist; check the address.")
+    if status in (408, 425, 429) or not 400 <= status < 500:
+        return RetriableError(f"{place} failed (HTTP {status}); try again later.")
+    return RequestError(f"{place} cannot be used (HTTP {status}); check the address.")
+
+
+def _no_space(place: str) -> FatalError:
+    return FatalError(f"There is no space left for {place}; free some and run again.")
 
 
 def said(error: Exception) -> str:

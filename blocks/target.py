@@ -8,7 +8,7 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
-from blocks.storage import Storage
+from blocks.storage import Storage, refuse_credentials
 
 
 class Target(Block):
@@ -43,8 +43,9 @@ class Target(Block):
         """Open it.
 
         Raises:
-            RequestError: the URL is of no known kind, or its backend is not installed.
+            RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
         """
+        refuse_credentials(self.url)
         options: dict[str, Any] = dict(self.options.get_secret_value())
         if self.endpoint_url:
             options["endpoint_url"] = self.endpoint_url

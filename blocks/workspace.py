@@ -6,7 +6,7 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field
 
-from blocks.storage import Storage, default_workspace_url
+from blocks.storage import Storage, default_workspace_url, refuse_credentials
 from blocks.store import Store
 
 
@@ -33,4 +33,5 @@ class Workspace(Block):
     )
 
     def open(self) -> Store:
+        refuse_credentials(self.url)
         return Store(Storage(self.url, self.options.get_secret_value()))

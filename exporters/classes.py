@@ -56,9 +56,10 @@ def build_class_map(
             strays.setdefault(category.id, category)
     declared |= {id_: category for id_, category in strays.items() if id_ not in declared}
     undeclared = sorted(used - declared.keys())
-    categories = [*declared.values(), *(Category(id=id_, name=id_) for id_ in undeclared)]
+    categories = [*declared.values(), *(_undeclared(id_) for id_ in undeclared)]
+    declared_numbers = [category.number for category in declared.values()]
     given = [category.number for category in categories if category.number is not None]
-    keeps_numbers = bool(given) and len(given) == len(declared) and len(set(given)) == len(given) and min(given) >= 0
+    keeps_numbers = bool(given) and None not in declared_numbers and len(set(given)) == len(given) and min(given) >= 0
     free = itertools.count(max(given) + 1 if keeps_numbers else 1)
     names: set[str] = set()
     return ClassMap(
@@ -87,6 +88,12 @@ def refuse_clashes(datasets: Iterable[Dataset]) -> None:
                 f"The category {quoted(category.id)} is {quoted(first.name)} in one dataset and "
                 f"{quoted(category.name)} in another; export them one at a time."
             )
+
+
+def _undeclared(category_id: str) -> Category:
+    """A category that only annotations know: where ids are numbers, its number is known all the same."""
+    number = int(category_id) if category_id.isascii() and category_id.isdecimal() and len(category_id) < 19 else None
+    return Category(id=category_id, name=category_id, number=number)
 
 
 def _unique(category: Category, taken: set[str]) -> str:

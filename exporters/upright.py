@@ -38,14 +38,12 @@ def settle(entry: Entry, file: MediaFile | None) -> Entry:
     upright = geometry.upright_size(*stored, file.orientation)
     declared = (media.width, media.height)
     if None not in declared and declared not in (stored, upright):
-        raise SkippableError(
-            entry.id,
-            f"its picture is {upright[0]} x {upright[1]} pixels, but the source says {declared[0]} x {declared[1]}",
-        )
+        raise SkippableError(entry.id, "its picture is not of the size that the source says")
     annotations = entry.annotations
-    if media.frame == "stored" and file.orientation != 1:
+    counts_on_stored = media.frame == "stored" and (None in declared or declared == stored)
+    if counts_on_stored and file.orientation != 1:
         annotations = tuple(_turned(annotation, file) for annotation in annotations)
-    elif declared == stored != upright:
+    elif media.frame == "upright" and declared == stored != upright:
         return entry  # the source counts on the stored picture, and says that this is how it is looked at
     settled = msgspec.structs.replace(media, width=upright[0], height=upright[1], frame="upright")
     medias = tuple(settled if one is media else one for one in entry.medias)

@@ -8,7 +8,7 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
@@ -54,15 +54,22 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         status, text, document = INTERRUPTED, "", {"error": "interrupted", "exit_status": INTERRUPTED}
         print("outhaul: interrupted; what was fetched is kept, the next run goes on from there.", file=sys.stderr)
+    sys.exit(_say(json.dumps(document, ensure_ascii=False) if wants_json else text, status))
+
+
+def _say(text: str, status: int) -> int:
+    """Print the outcome; returns the exit status, which is a failure when nobody could be told."""
+    if not text or sys.stdout is None:
+        return status
     try:
-        if wants_json:
-            print(json.dumps(document, ensure_ascii=False))
-        elif text:
-            print(text)
-        sys.stdout.flush()
+        print(text, flush=True)
     except BrokenPipeError:  # `| head` has seen enough; Python would complain once more when it ends
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    sys.exit(status)
+    except OSError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"outhaul: the outcome cannot be printed ({error.strerror}).", file=sys.stderr)
+        return status or FAILED
+    return status
 
 
 def _carry_out(arguments: argparse.Namespace) -> Outcome:
@@ -172,7 +179,9 @@ def _add_export(commands: Any) -> None:
 def _add_demo(commands: Any) -> None:
     command = _add(commands, "demo", "Start a sandbox platform, export from it for real, show where to look.")
     command.add_argument("--to", metavar="URL", default="outhaul-demo", help="where to deliver (default: outhaul-demo)")
-    command.add_argument("--entries", type=int, metavar="N", default=24, help="entries of the platform (default: 24)")
+    command.add_argument(
+        "--entries", type=_between(0, 10_000_000), metavar="N", default=24, help="entries of the platform (default: 24)"
+    )
     command.add_argument(
         "--workspace", metavar="URL", default="", help="where to work (default: $OUTHAUL_WORKSPACE, or in the cache)"
     )
@@ -195,6 +204,15 @@ def _add_verify(commands: Any) -> None:
 def _add_sandbox(commands: Any) -> None:
     command = _add(commands, "sandbox", "Run a stand-in platform to develop against.")
     command.add_argument("platform", choices=("idah",))
-    command.add_argument("--entries", type=int, metavar="N", default=24)
-    command.add_argument("--port", type=int, metavar="P", default=8717)
+    command.add_argument("--entries", type=_between(0, 10_000_000), metavar="N", default=24, help="(default: 24)")
+    command.add_argument("--port", type=_between(0, 65_535), metavar="P", default=8717, help="(default: 8717)")
     command.add_argument("--seed", type=int, metavar="S", default=7, help="the same seed draws the same pictures")
+
+
+def _between(least: int, most: int) -> Callable[[str], int]:
+    def number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a number from {least} to {most}")
+        return int(text)
+
+    return number

@@ -64,6 +64,8 @@ def summary_text(summary: Summary) -> str:
     head = f"Nothing moved: this export of {plan.name} as {plan.request.exporter} is already there."
     if not delivery.was_there:
         head = f"Exported {plan.name} as {plan.request.exporter}."
+    if not plan.entries:
+        head += " There was no entry" + (" that the filters let through." if plan.where else " to export.")
     lines = [head, ""]
     size = size_text(delivery.package_bytes)
     lines += [f"  {'at':<12} {delivery.link}  ({size})"]
@@ -71,7 +73,10 @@ def summary_text(summary: Summary) -> str:
         f"  {kind:<12} {count['in']:,} in, {count['out']:,} out, {count['left_out']:,} left out"
         for kind, count in counts(summary.tally).items()
     ]
-    lines += [f"  {'changed':<12} {count:,} annotations: {what}" for what, count in summary.tally.changed.items()]
+    lines += [
+        f"  {'changed':<12} {count:,} {'annotation' if count == 1 else 'annotations'}: {what}"
+        for what, count in summary.tally.changed.items()
+    ]
     for index, left in enumerate(summary.tally.left_out):
         lines.append(f"  {'' if index else 'left out':<12} {sentence(left)}")
     lines += ["", f"  {own_name()} verify {delivery.url}"]
@@ -89,7 +94,7 @@ def plan_text(plan: Plan) -> str:
     request = plan.request
     rows = [
         ("format", request.exporter + "".join(f" {key}={value}" for key, value in plan.options.items())),
-        ("entries", f"{plan.entries:,} in {len(plan.shards):,} shards"),
+        ("entries", f"{plan.entries:,} in {len(plan.shards):,} {'shard' if len(plan.shards) == 1 else 'shards'}"),
         ("media", request.media),
         ("package", request.package),
     ]

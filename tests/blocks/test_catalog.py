@@ -82,6 +82,21 @@ def test_a_secret_in_the_address_of_a_folder_is_refused(text: str) -> None:
     assert "canary" not in str(caught.value)
 
 
+@pytest.mark.parametrize("text", ["sftp://someone:canary@host/x", "https://someone:can/ary@host/x"])
+def test_a_secret_in_the_address_of_a_target_is_refused(text: str) -> None:
+    """The same holds for targets and workspaces."""
+    for find in (find_target, find_workspace):
+        with pytest.raises(RequestError, match="options of a saved block") as caught:
+            find(text)
+        assert "canary" not in str(caught.value)
+
+
+def test_a_user_name_in_an_address_is_no_secret() -> None:
+    """A user name without a password may stand in an address."""
+    text = "sftp://bob@host/x"
+    assert find_source(f"folder:{text}", {}).url == find_target(text).url == find_workspace(text).url == text
+
+
 @pytest.mark.parametrize(
     "text",
     ["", "idah", "idah/", "/", "https://idah.example.org", "idah+", "idah+ftp://x", "idah://x", "folder:", "folder",

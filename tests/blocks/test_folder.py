@@ -7,6 +7,7 @@ import posixpath
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fsspec
@@ -15,11 +16,23 @@ import orjson
 import pytest
 from prefect.blocks.fields import SecretDict
 
-from blocks.folder import FolderSource
+from blocks.folder import FolderSource, _version
+from blocks.storage import Storage
 from exporters import cocorle, masks
 from exporters.errors import RequestError, SkippableError
 from exporters.jsonl import DATASETS, ENTRIES
-from exporters.model import Box, Category, Entry, Part, Polygon, Skeleton, Unknown
+from exporters.model import (
+    Box,
+    Category,
+    Entry,
+    Part,
+    Polygon,
+    Skeleton,
+    Unknown,
+    decode_dataset,
+    decode_entry,
+    encode,
+)
 from tests.blocks.samples import (
     as_bytes,
     box,
@@ -246,11 +259,11 @@ def test_ids_that_are_texts(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("ids", "numbers"),
-    [((0, 1), [2, 1]), ((5, 0), [5, 6]), ((0, None), None), ((1, 1), None), ((1, None), None), ((-5, 2), None)],
+    [((0, 1), [2, 1]), ((5, 0), [5, 6]), ((0, None), None), ((1, None), None), ((-5, 2), None)],
     ids=str,
 )
 def test_annotation_ids_that_cannot_be_kept(tmp_path: Path, ids: tuple[Any, ...], numbers: list[int] | None) -> None:
-    """The id 0, a miss for COCO's evaluator, gives way to a free one; missing or repeated ids leave all to be made."""
+    """The id 0, a miss for COCO's evaluator, gives way to a free one; missing or negative ids leave all to be made."""
     document = coco(image(1), image(2), annotations=[box(ids[0], 1), box(ids[1], 2)])
     entries = everything(open_coco(tmp_path, document))
     assert [one.number for entry in entries for one in entry.annotations] == (numbers or [None, None])
@@ -346,6 +359,13 @@ def test_keypoints(tmp_path: Path) -> None:
         {"area": None},
         {"iscrowd": None},
         {"attributes": []},
+        {"attributes": "text"},
+        {"area": True},
+        {"bbox": ["nan", 1, 2, 3]},
+        {"bbox": ["inf", 1, 2, 3]},
+        {"segmentation": [["nan", 2, 3, 4, 5, 6]]},
+        {"keypoints": ["nan", 2, 2]},
+        {"keypoints": [1, 2, 1e300]},
         {"category_id": "seven"},
         {"category_id": {"a": 1}},
         {"id": {"a": 1}},
@@ -355,9 +375,22 @@ def test_keypoints(tmp_path: Path) -> None:
 def test_odd_values_stop_nothing(tmp_path: Path, values: dict[str, Any]) -> None:
     """A value of the wrong kind costs what it stands for, not the export."""
     source = open_coco(tmp_path, coco(image(), annotations=[box(**values)]))
-    (annotation,) = only(source).annotations
+    entry = only(source)
+    (annotation,) = entry.annotations
     name, value = next(iter(values.items()))
     assert annotation.record[name] == value
+    assert decode_entry(encode(entry)) == entry
+
+
+@pytest.mark.parametrize(
+    "values", [{"supercategory": 5}, {"supercategory": ["x"]}, {"name": 7}, {"name": None}], ids=str
+)
+def test_odd_categories_stop_nothing(tmp_path: Path, values: dict[str, Any]) -> None:
+    """A category whose name or parent is no text is kept, and can be stored and read back."""
+    source = open_coco(tmp_path, coco(image(), categories=[{"id": 1, "name": "car", **values}]))
+    dataset = source.dataset(source.catalog()[0].id)
+    assert decode_dataset(encode(dataset)) == dataset
+    assert dataset.categories[0].name == {7: "7", None: "1"}.get(values.get("name", ""), "car")
 
 
 def test_an_annotation_of_nothing(tmp_path: Path) -> None:
@@ -402,6 +435,8 @@ def test_images_without_annotations_and_the_reverse(tmp_path: Path) -> None:
         (coco(image(1), image("1")), "two images with one id"),
         (coco(image(1), annotations=[box(1, 2), box(2, 2), box(3, 1)]), "has 2 annotations .*first of image 2"),
         (coco(image(1), annotations=[box(1, None)]), "a record without image_id"),
+        (coco(image(1), annotations=[box(7, 1), box(7, 1)]), "has two annotations with the id 7; give each its own"),
+        ({"images": [image(1)], "annotations": "no", "categories": []}, "is not COCO: its annotations are no list"),
         (coco({"file_name": "a.png"}), "a record without id"),
         (coco(image(1), annotations=["text"]), "not COCO: annotations.item must be objects"),
         (coco(image(1), 5), "not COCO: images.item must be objects"),
@@ -487,8 +522,57 @@ def test_pictures_that_are_missing(tmp_path: Path) -> None:
     assert missing.original is not None
     assert read_media(source, there.original) == ONE
     assert len(missing.annotations) == 1
-    with pytest.raises(SkippableError, match="is not in the folder"):
+    with pytest.raises(SkippableError) as caught:
         read_media(source, missing.original)
+    assert caught.value.reason == "its picture is not in the folder"
+
+
+def test_missing_pictures_are_told_apart(tmp_path: Path) -> None:
+    """Pictures that are not there have names of their own, and a name alone opens no file."""
+    images = (image(1, "a.png"), image(2, "b.png"), image(3, ""), image(4, ""), image(5, "../secret.png"))
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    source = open_coco(tmp_path, coco(*images))
+    originals = [entry.original for entry in everything(source) if entry.original]
+    assert [one.ref for one in originals[:2]] == ["a.png", "b.png"]
+    assert len({one.ref for one in originals}) == len(images)
+    for one in originals:
+        for asked in (one, msgspec.structs.replace(one, ref="../secret.png", version="x")):
+            with pytest.raises(SkippableError, match="its picture is not in the folder"):
+                read_media(source, asked)
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "is_same"),
+    [
+        ({"ETag": "1", "size": 5}, {"ETag": "1", "size": 5}, True),
+        ({"ETag": "1", "size": 5}, {"ETag": "2", "size": 5}, False),
+        ({"Last-Modified": "1", "size": 5}, {"Last-Modified": "1", "size": 6}, False),
+        ({"size": 5}, {"size": 5}, False),
+        ({}, {}, False),
+    ],
+)
+def test_versions_of_files_on_the_web(before: dict[str, Any], after: dict[str, Any], is_same: bool) -> None:
+    """A file on a web server is the one of last time only where the server says so."""
+    storage = Storage("memory://")
+
+    def version(info: dict[str, Any]) -> str:
+        storage.fs = SimpleNamespace(
+            info=lambda path: {"name": "https://h/1.png", **info}, ukey=lambda path: "constant"
+        )
+        return _version(storage, "1.png")
+
+    assert (version(before) == version(after)) == is_same
+
+
+def test_a_signed_address_is_in_no_name() -> None:
+    """The query of a web address is not in the identity: it may be a signature."""
+    assert FolderSource(url="https://h/set.zip?sig=canary").identity() == {"platform": "folder", "name": "set"}
+
+
+def test_a_user_name_does_not_hinder_a_password_does() -> None:
+    """A folder with a password in its address is refused when it is opened."""
+    with pytest.raises(RequestError, match="options of a saved block"):
+        FolderSource(url="memory://someone:canary@nowhere/x").catalog()
 
 
 NAMES = (

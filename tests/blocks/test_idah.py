@@ -53,6 +53,9 @@ from exporters.model import (
     RotatedBox,
     Shape,
     Unknown,
+    decode_dataset,
+    decode_entry,
+    encode,
 )
 from tests.blocks.samples import ask_idah, everything, picture_bytes, read_media
 
@@ -435,6 +438,43 @@ def test_annotations_without_a_category(label: Any) -> None:
     assert (annotation.category_id, annotation.attributes, annotation.group_id) == (None, {}, None)
 
 
+ODD: tuple[Any, ...] = (None, 5, -1, 2.5, True, "", "text", [], ["x"], {}, {"a": 1}, 1e308, 10**30)
+
+
+@pytest.mark.parametrize("odd", ODD, ids=str)
+def test_odd_records_stop_nothing(odd: Any) -> None:
+    """A value of the wrong kind anywhere in a record costs what it stands for, and the entry can be stored and read."""
+    fields = ("annotation", "metadata", "created_by_email", "created_at", "updated_at", "dimensions")
+    records = [
+        *({field: odd} for field in fields),
+        *({"annotation": {field: odd}} for field in ("category", "attributes")),
+        {"metadata": {"group_id": odd}},
+        {"dimensions": {"type": "idah-image:bounding-box", "points": [[odd, 0], [1, 1]], "angle": odd}},
+        {"dimensions": {"type": "idah-image:mask", "tile-0x0": odd}},
+    ]
+    annotations = [Resource(f"a{index}", record, Raw(b"{}")) for index, record in enumerate(records)]
+    names = ("resource", "filename", "key", "size", "mime_type", "meta")
+    described = [{"resource": "r", "meta": {"width": odd, "height": odd}}, *({name: odd} for name in names)]
+    medias = [to_media(Resource(f"m{index}", one, Raw(b"{}"))) for index, one in enumerate(described)]
+    sized = to_media(Resource("m", {"resource": "r", "meta": {"width": 300, "height": 200.0}}, Raw(b"{}")))
+    for field in ("dataset_id", "name", "status", "created_at", "updated_at"):
+        entry = to_entry(Resource("e", {field: odd}, Raw(b"{}")), annotations, [sized, *medias])
+        assert len(entry.annotations) == len(records)
+        assert decode_entry(encode(entry)) == entry
+    labels = {"idah-image:mask": {"values": [{"id": "x", "label": odd, "parent": odd, "color": odd}, {"id": odd}, odd]}}
+    for value in ({"labeling_configuration": labels}, {"labeling_configuration": {"idah-image:mask": {"values": odd}}}):
+        attributes = {"name": odd, "modality": odd, "entries_total_count": odd, **value}
+        dataset = to_dataset(Resource("d", attributes, Raw(b"{}")))
+        assert decode_dataset(encode(dataset)) == dataset
+
+
+def test_a_category_that_is_a_number() -> None:
+    """A category id that is a number is its digits, in the annotation as in the configuration."""
+    annotation = to_annotation(Resource("a", {"annotation": {"category": 5}}, Raw(b"{}")), None)
+    (category,) = to_categories({"idah-image:mask": {"values": [{"id": 5}]}})
+    assert annotation.category_id == category.id == "5"
+
+
 def test_media_that_has_not_been_processed() -> None:
     """Before its processing job has run, a media has no size and an empty `meta`: that is no error."""
     media = to_media(Resource("m", {"resource": "r.jpg", "key": "", "filename": None, "meta": {}}, Raw(b"{}")))
@@ -459,6 +499,13 @@ def test_shapes_on_a_picture_of_unknown_size(platform: Platform, monkeypatch: py
     unplaced = {shape.name for shape in read if isinstance(shape, Unknown)}
     assert "idah-image:bounding-box on a picture of unknown size" in unplaced
     assert {type(shape) for shape in read} == {Unknown, Classification}
+
+
+@pytest.mark.parametrize("where", [{"status": ["complete"]}, {"wf_step__in": ["done", "finished"]}], ids=str)
+def test_a_state_that_there_is_not_is_refused(platform: Platform, where: dict[str, list[str]]) -> None:
+    """The platform would answer with no entries, and a nightly export would stay green and empty."""
+    with pytest.raises(RequestError, match=r"there is|did you mean"):
+        platform.source().check_filters(where)
 
 
 def test_an_entry_without_media(platform: Platform) -> None:
@@ -1017,7 +1064,7 @@ def test_pictures_that_cannot_be_measured(platform: Platform, monkeypatch: pytes
 def test_a_fault_that_passes_costs_no_shapes(
     platform: Platform, monkeypatch: pytest.MonkeyPatch, fault: dict[str, Any]
 ) -> None:
-    """A picture is measured again when that fails for a moment; when it keeps failing, the read fails, to be retried."""
+    """A picture is measured again when that fails for a moment; when it goes on, the read fails, to be retried."""
     expected = platform.read()
     monkeypatch.setattr("blocks.sandbox.idah_derived.Media.meta", {})
     platform.fault("media/medias/files", times=1, **fault)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import resource
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -15,13 +17,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import fsspec
 import pytest
+from multidict import CIMultiDict, CIMultiDictProxy
 from prefect.blocks.fields import SecretDict
 from pydantic import SecretStr
+from yarl import URL
 
 from blocks import storage_errors
-from blocks.storage import Storage, default_workspace_url
+from blocks.scratch import scratch_database
+from blocks.storage import Storage, default_workspace_url, without_credentials
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
@@ -262,6 +268,7 @@ def test_a_folder_without_rights(name: str) -> None:
         (OSError(errno.EROFS, "x"), RequestError),
         (OSError(errno.ENAMETOOLONG, "x"), RequestError),
         (OSError(errno.EIO, "x"), RetriableError),
+        (OSError(errno.EXDEV, "Invalid cross-device link"), RequestError),
         (OSError("no number"), RetriableError),
     ],
     ids=repr,
@@ -369,3 +376,129 @@ def test_the_default_workspace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     assert Workspace().url == f"{tmp_path}/.cache/outhaul"
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("sftp://user:p@ss@host/x", "sftp://host/x"),
+        ("sftp://user:pa/ss@host", "sftp://host"),
+        ("sftp://user:p@s/s@host/x", "sftp://host/x"),
+        ("sftp://user:p::q@host/x", "sftp://host/x"),
+        ("s3://key:can/ary@bucket/x", "s3://bucket/x"),
+        ("https://user:pa?ss@host/x", "https://host/x"),
+        ("https://h/d.zip?sig=canary", "https://h/d.zip"),
+        ("zip://::https://h/d.zip?sig=canary#x", "zip://::https://h/d.zip"),
+        ("s3://bucket/a@b:c@d?e", "s3://bucket/a@b:c@d?e"),
+        ("file:///a:b/c@d", "file:///a:b/c@d"),
+        ("/a:b/c@d", "/a:b/c@d"),
+        ("sftp://host:22/a@b", "sftp://host:22/a@b"),
+        ("sftp://[::1]:22/a@b", "sftp://[::1]:22/a@b"),
+        ("https://h:80/d@e?x=a@b", "https://h:80/d@e"),
+    ],
+)
+def test_addresses_with_odd_passwords_are_shown_without(url: str, shown: str) -> None:
+    """A password of any signs and a signed query are not shown, and paths with an @ stay as they are."""
+    assert without_credentials(url) == shown
+
+
+@pytest.mark.parametrize("url", ["sftp://bob:canary@host/x", "sftp://bob:can/ary@host", "zip://::ftp://:canary@host/x"])
+def test_a_password_in_an_address_is_not_used(url: str) -> None:
+    """A target and a workspace with a password in their URL are refused when they are opened, without repeating it."""
+    for opened in (Target(url=url).storage, Workspace(url=url).open):
+        with pytest.raises(RequestError, match="options of a saved block") as caught:
+            opened()
+        assert "canary" not in str(caught.value)
+
+
+def test_files_come_in_from_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A file that cannot be renamed into its place, because it lies on another disk, is copied there and removed."""
+    local, replace = tmp_path / "local", Path.replace
+    local.write_bytes(b"x" * 3_000_000)
+
+    def refuse(path: Path, target: Path) -> Path:
+        if path == local:
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", refuse)
+    storage = Storage(str(tmp_path / "store"))
+    storage.move_in(local, "a/b")
+    assert storage.files() == {"a/b": 3_000_000}
+    assert not local.exists()
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EMLINK])
+def test_files_are_created_where_there_are_no_links(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    """On a disk without hard links a file is created all the same, once, and nothing else is left there."""
+
+    def refuse(*_: Any) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "link", refuse)
+    storage = Storage(str(tmp_path))
+    storage.create("a", b"first")
+    storage.create("a", b"second")
+    assert storage.read("a") == b"first"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_place_where_nothing_can_be_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A place that takes files but lets none be removed can be delivered to."""
+    storage = Storage(str(tmp_path))
+
+    def refuse(_: str) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(storage.fs, "rm_file", refuse)
+    storage.check_writable()
+
+
+def _http_error(status: int) -> aiohttp.ClientResponseError:
+    url = URL("https://h/d.zip?sig=canary")
+    request = aiohttp.RequestInfo(url, "GET", CIMultiDictProxy(CIMultiDict()), url)
+    return aiohttp.ClientResponseError(request, (), status=status, message="canary")
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (sqlite3.OperationalError("database or disk is full"), FatalError),
+        (sqlite3.OperationalError("disk I/O error"), RetriableError),
+        (_http_error(503), RetriableError),
+        (_http_error(429), RetriableError),
+        (_http_error(401), RequestError),
+        (_http_error(403), RequestError),
+        (_http_error(404), RequestError),
+        (_http_error(416), RequestError),
+        (aiohttp.ServerDisconnectedError("canary"), RetriableError),
+        (aiohttp.ClientPayloadError("canary"), RetriableError),
+        (aiohttp.InvalidURL("https://h/?sig=canary"), RequestError),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else value.__name__,
+)
+def test_what_databases_and_web_servers_say_is_translated(error: Exception, expected: type[OuthaulError]) -> None:
+    """Errors of SQLite and of HTTP become ours, by what can be done about them, without the address they tell."""
+    with pytest.raises(OuthaulError) as caught, storage_errors.translated("place"):
+        raise error
+    assert type(caught.value) is expected
+    assert "place" in str(caught.value)
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("status", "expected"), [(503, RetriableError), (403, RequestError), (404, RequestError)])
+def test_absence_that_is_none(status: int, expected: type[OuthaulError]) -> None:
+    """HTTP folders call every refusal absence; what the server really said decides."""
+    with pytest.raises(expected), storage_errors.translated("place"):
+        raise FileNotFoundError("https://h/?sig=canary") from _http_error(status)
+
+
+def test_a_scratch_database_blames_nobody_else() -> None:
+    """An error of the code that uses a scratch database passes as it is; one of the database names its place."""
+    with pytest.raises(OSError, match="far away") as caught, scratch_database():
+        raise OSError(errno.EIO, "far away")
+    assert type(caught.value) is OSError
+    with pytest.raises(FatalError, match=re.escape(tempfile.gettempdir())), scratch_database():
+        raise sqlite3.OperationalError("database or disk is full")

@@ -157,3 +157,9 @@ def test_one_id_for_two_things_is_refused() -> None:
     pound = dataset("pound", categories=[Category(id="1", name="dog", number=1)])
     with pytest.raises(RequestError, match="“1” is “cat” in one dataset and “dog” in another; export them one"):
         build_class_map([zoo, pound], [], None)
+
+
+def test_a_category_that_only_annotations_know_keeps_its_number() -> None:
+    """Where the source numbers its categories, one that it forgot to declare is written under its own number."""
+    classes = build(Category(id="1", name="cat", number=1), seen=[("99", "box")])
+    assert numbers(classes) == {"1": 1, "99": 99}

@@ -90,6 +90,38 @@ def test_plugin_cannot_take_the_name_of_another(monkeypatch: pytest.MonkeyPatch)
         Registry([JsonExporter]).all()
 
 
+def break_plugins(monkeypatch: pytest.MonkeyPatch, *names: str) -> list[str]:
+    """Plug-ins of these names that cannot be loaded; the list tells each time the installed ones are looked for."""
+    points, scans = [metadata.EntryPoint(name, "nowhere:Nothing", ENTRY_POINTS) for name in names], []
+
+    def entry_points(*, group: str) -> list[metadata.EntryPoint]:
+        scans.append(group)
+        return points
+
+    monkeypatch.setattr(metadata, "entry_points", entry_points)
+    return scans
+
+
+def test_a_broken_plugin_harms_itself_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plug-in that cannot be loaded is named when it or the list is asked for; built-in formats do without it."""
+    scans = break_plugins(monkeypatch, "broken")
+    registry = Registry([JsonExporter])
+    assert isinstance(registry.get("json"), JsonExporter)
+    assert scans == []
+    for ask in (lambda: registry.get("broken"), registry.all):
+        with pytest.raises(FatalError, match="The plug-in broken cannot be loaded"):
+            ask()
+
+
+def test_plugins_are_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is installed is searched once, however often formats are asked for."""
+    scans = break_plugins(monkeypatch)
+    registry = Registry([JsonExporter])
+    for _ in range(3):
+        assert list(registry.all()) == ["json"]
+    assert len(scans) == 1
+
+
 # -- options ----------------------------------------------------------------------------------------------------------
 
 

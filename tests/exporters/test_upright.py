@@ -59,10 +59,11 @@ def test_size_that_the_source_lacks_is_the_upright_one(orientation: int) -> None
 
 
 def test_file_of_another_size_is_a_fault_of_its_entry() -> None:
-    """A file of another size than the coordinates were measured on is refused, with both sizes, for its entry alone."""
-    with pytest.raises(SkippableError, match=r"64 x 48 pixels, but the source says 640 x 480") as caught:
+    """A file of another size than the coordinates were measured on is a fault of its entry alone, in constant words."""
+    with pytest.raises(SkippableError, match="Entry e ") as caught:
         settle(framed(picture("m", width=640, height=480)), file())
     assert caught.value.entry_id == "e"
+    assert caught.value.reason == "its picture is not of the size that the source says"
 
 
 def test_size_swapped_by_an_orientation_is_no_fault() -> None:
@@ -96,3 +97,11 @@ def test_size_that_nobody_knows_is_none(size: tuple[int | None, int | None]) -> 
     """A size that is not known, or not above zero, is none."""
     assert size_of(framed(picture("m", width=size[0], height=size[1]))) is None
     assert size_of(entry("e", medias=())) is None
+
+
+def test_coordinates_measured_upright_are_not_turned_again() -> None:
+    """Where the source states the upright size, its coordinates are upright, whatever it usually counts on."""
+    measured = picture("m", frame="stored", width=HEIGHT, height=WIDTH)
+    settled = settle(framed(measured, annotation("a", BOX)), file(6))
+    assert size_of(settled) == (HEIGHT, WIDTH)
+    assert [one.shape for one in settled.annotations] == [BOX]

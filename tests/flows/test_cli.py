@@ -132,7 +132,7 @@ def test_dry_run_says_what_would_be_done_and_stops(outhaul: Run, platform: Platf
 
     assert status == 0
     assert output.startswith("Would export Crossing-north-d-été; nothing was fetched or delivered.")
-    assert "24 in 1 shards" in output
+    assert "24 in 1 shard" in output
     assert platform.sandbox.requests["dataset/annotations"] == 0
     assert not (tmp_path / "out").exists()
 
