@@ -212,13 +212,13 @@ def test_a_killed_run_goes_on_where_it_stood(exports: Exports, platform: Platfor
         str(tmp_path / "out"),
     ]
     environment = {**os.environ, "OUTHAUL_API_KEY": DEMO_API_KEY, "OUTHAUL_WORKSPACE": str(tmp_path / "workspace")}
-    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
     keys = tmp_path / "workspace" / "media-keys"
     for _ in range(600):
         if len(list(keys.rglob("*"))) > 12 and fault.hits:
             break
         time.sleep(0.1)
-    process.kill()
+    os.killpg(process.pid, signal.SIGKILL)  # the Prefect API that it had started as well
     process.wait()
     kept = sum(path.is_file() for path in keys.rglob("*"))
     platform.sandbox.faults.clear()
