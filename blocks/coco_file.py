@@ -17,6 +17,7 @@ import orjson
 
 from blocks.scratch import scratch_database
 from blocks.storage_errors import translated
+from blocks.values import finite, identifier, mapping
 from exporters import cocorle, masks
 from exporters.errors import OuthaulError, RequestError
 from exporters.model import (
@@ -159,7 +160,7 @@ def _annotation(record: Mapping[str, Any], size: tuple[int, int], zero: int | No
         box=box,
         area=_measure(record.get("area")),
         is_crowd=bool(record.get("iscrowd")),
-        attributes=_mapping(record.get("attributes")),
+        attributes=mapping(record.get("attributes")),
         raw=compact(orjson.dumps(record)),
     )
 
@@ -171,7 +172,7 @@ def _shape(record: Mapping[str, Any], box: Box | None, size: tuple[int, int]) ->
     keypoints = record.get("keypoints")
     if isinstance(keypoints, list) and keypoints and len(keypoints) % 3 == 0:
         try:
-            points = tuple((_finite(x), _finite(y)) for x, y in zip(keypoints[0::3], keypoints[1::3], strict=True))
+            points = tuple((finite(x), finite(y)) for x, y in zip(keypoints[0::3], keypoints[1::3], strict=True))
             return Skeleton(points, tuple(_small(seen) for seen in keypoints[2::3]), outline)
         except (TypeError, ValueError, ArithmeticError):
             return Unknown("keypoints that cannot be read")
@@ -198,12 +199,12 @@ def _outline(segmentation: Any, size: tuple[int, int]) -> Polygon | Mask | Unkno
 def _ring(flat: Any) -> tuple[Point, ...]:
     if len(flat) < 2 or len(flat) % 2:
         raise ValueError(len(flat))
-    return tuple((_finite(x), _finite(y)) for x, y in zip(flat[0::2], flat[1::2], strict=True))
+    return tuple((finite(x), finite(y)) for x, y in zip(flat[0::2], flat[1::2], strict=True))
 
 
 def _box(value: Any) -> Box | None:
     try:
-        left, top, width, height = map(_finite, value)
+        left, top, width, height = map(finite, value)
     except (TypeError, ValueError, ArithmeticError):
         return None
     return Box(left, top, width, height)
@@ -212,34 +213,17 @@ def _box(value: Any) -> Box | None:
 def _category(record: Mapping[str, Any]) -> Category:
     return Category(
         id=str(record["id"]),
-        name=str(record["id"]) if (name := _text(record.get("name"))) is None else name,
+        name=str(record["id"]) if (name := identifier(record.get("name"))) is None else name,
         number=_number(record),
-        parent=_text(record.get("supercategory")) or None,
+        parent=identifier(record.get("supercategory")) or None,
         keypoints=tuple(map(str, record.get("keypoints") or ())),
         skeleton=tuple((_small(start) - 1, _small(end) - 1) for start, end in record.get("skeleton") or ()),
     )
 
 
-def _text(value: Any) -> str | None:
-    """A text; a number stands for its digits."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return str(value) if isinstance(value, str) or is_number else None
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
 def _measure(value: Any) -> float | None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     return value if is_number and math.isfinite(value) else None
-
-
-def _finite(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(value)
-    return number
 
 
 def _small(value: Any) -> int:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from blocks.idah_client import Resource
+from blocks.values import finite, identifier, mapping, text
 from exporters import masks
 from exporters.model import (
     Annotation,
@@ -62,9 +63,9 @@ def to_dataset(resource: Resource) -> Dataset:
     attributes = resource.attributes
     return Dataset(
         id=resource.id,
-        name=_text(attributes.get("name")) or resource.id,
-        modality=(_text(attributes.get("modality")) or "").removeprefix("idah-"),
-        categories=tuple(to_categories(_mapping(attributes.get("labeling_configuration")))),
+        name=text(attributes.get("name")) or resource.id,
+        modality=(text(attributes.get("modality")) or "").removeprefix("idah-"),
+        categories=tuple(to_categories(mapping(attributes.get("labeling_configuration")))),
         entries_count=_count(attributes.get("entries_total_count")),
         raw=resource.raw,
     )
@@ -78,16 +79,16 @@ def to_categories(configuration: Mapping[str, Any]) -> Iterable[Category]:
     shapes: dict[str, list[str]] = {}
     for kind, block in blocks:
         values = block.get("values")
-        for value in map(_mapping, values if isinstance(values, list) else ()):
-            if category_id := _id(value.get("id")):
+        for value in map(mapping, values if isinstance(values, list) else ()):
+            if category_id := identifier(value.get("id")):
                 found.setdefault(category_id, value)
                 shapes.setdefault(category_id, []).append(_MODEL_SHAPES.get(kind, "unknown"))
     for category_id, value in found.items():
         yield Category(
             id=category_id,
-            name=_text(value.get("label")) or category_id,
-            parent=_id(value.get("parent")) or category_id.rpartition("/")[0] or None,
-            color=_text(value.get("color")),
+            name=text(value.get("label")) or category_id,
+            parent=identifier(value.get("parent")) or category_id.rpartition("/")[0] or None,
+            color=text(value.get("color")),
             shapes=tuple(dict.fromkeys(shapes[category_id])),
         )
 
@@ -102,29 +103,29 @@ def to_entry(resource: Resource, annotations: Sequence[Resource], medias: Sequen
     size = (original.width, original.height) if original and original.width and original.height else None
     return Entry(
         id=resource.id,
-        dataset_id=_text(attributes.get("dataset_id")) or "",
-        name=_text(attributes.get("name")) or "",
-        state=_STATES.get(_text(attributes.get("status")) or "", "in_progress"),
+        dataset_id=text(attributes.get("dataset_id")) or "",
+        name=text(attributes.get("name")) or "",
+        state=_STATES.get(text(attributes.get("status")) or "", "in_progress"),
         medias=tuple(medias),
         annotations=tuple(to_annotation(annotation, size) for annotation in annotations),
-        created_at=_text(attributes.get("created_at")),
-        updated_at=_text(attributes.get("updated_at")),
+        created_at=text(attributes.get("created_at")),
+        updated_at=text(attributes.get("updated_at")),
         raw=resource.raw,
     )
 
 
 def to_media(resource: Resource) -> Media:
     attributes = resource.attributes
-    meta = _mapping(attributes.get("meta"))
+    meta = mapping(attributes.get("meta"))
     return Media(
         id=resource.id,
-        name=_text(attributes.get("filename")) or "",
-        ref=_text(attributes.get("resource"))
+        name=text(attributes.get("filename")) or "",
+        ref=text(attributes.get("resource"))
         or resource.id,  # without one there is no file, which shows when it is read
-        key=_text(attributes.get("key")) or "",
+        key=text(attributes.get("key")) or "",
         version=resource.id,  # the storage's own random name: other bytes get another one
         size=_count(attributes.get("size")),
-        mime_type=_text(attributes.get("mime_type")),
+        mime_type=text(attributes.get("mime_type")),
         width=_count(meta.get("width")),
         height=_count(meta.get("height")),
         frame="stored",  # as far as could be found out, the editor does not turn pictures
@@ -134,17 +135,17 @@ def to_media(resource: Resource) -> Media:
 
 def to_annotation(resource: Resource, size: Size | None) -> Annotation:
     attributes = resource.attributes
-    label = _mapping(attributes.get("annotation"))
-    metadata = _mapping(attributes.get("metadata"))
+    label = mapping(attributes.get("annotation"))
+    metadata = mapping(attributes.get("metadata"))
     return Annotation(
         id=resource.id,
         shape=to_shape(attributes.get("dimensions") or {}, size),
-        category_id=_id(label.get("category")) or None,
-        group_id=_id(metadata.get("group_id")),
-        attributes=_mapping(label.get("attributes")),
-        created_by=_text(attributes.get("created_by_email")),
-        created_at=_text(attributes.get("created_at")),
-        updated_at=_text(attributes.get("updated_at")),
+        category_id=identifier(label.get("category")) or None,
+        group_id=identifier(metadata.get("group_id")),
+        attributes=mapping(label.get("attributes")),
+        created_by=text(attributes.get("created_by_email")),
+        created_at=text(attributes.get("created_at")),
+        updated_at=text(attributes.get("updated_at")),
         raw=resource.raw,
     )
 
@@ -169,7 +170,7 @@ def _placed(kind: str, dimensions: Mapping[str, Any], size: Size) -> Shape:
     if kind == "idah-image:mask":
         return to_mask(dimensions, size)
     points = [(_pixels(x, width), _pixels(y, height)) for x, y in dimensions["points"]]
-    angle = _finite(dimensions.get("angle") or 0.0)
+    angle = finite(dimensions.get("angle") or 0.0)
     match kind:
         case "idah-image:bounding-box":
             return _box(points, angle)
@@ -189,7 +190,7 @@ def _box(points: Sequence[tuple[float, float]], angle: float) -> Box | RotatedBo
     """A box from its corners before the turn; after edits they come in any order."""
     xs, ys = [x for x, _ in points], [y for _, y in points]
     left, top = min(xs), min(ys)
-    width, height = _finite(round(max(xs) - left, DECIMALS)), _finite(round(max(ys) - top, DECIMALS))
+    width, height = finite(round(max(xs) - left, DECIMALS)), finite(round(max(ys) - top, DECIMALS))
     if math.isclose(math.remainder(angle, math.pi), 0.0, abs_tol=1e-9):
         return Box(left, top, width, height)
     return RotatedBox(left + width / 2, top + height / 2, width, height, angle)
@@ -240,23 +241,7 @@ def decode_tile(text: str) -> masks.Pixels:
 
 
 def _pixels(share: Any, extent: int) -> float:
-    return round(_finite(_finite(share) * extent), DECIMALS)
-
-
-def _finite(value: Any) -> float:
-    number = float(value)
-    if not math.isfinite(number):
-        raise ValueError(value)
-    return number
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) else None
-
-
-def _id(value: Any) -> str | None:
-    """A text; a number stands for its digits."""
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else _text(value)
+    return round(finite(finite(share) * extent), DECIMALS)
 
 
 def _count(value: Any) -> int | None:
@@ -264,7 +249,3 @@ def _count(value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1 << 63:
         return None
     return int(value) if value == int(value) else None
-
-
-def _mapping(value: Any) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

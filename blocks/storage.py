@@ -56,6 +56,11 @@ def default_workspace_url() -> str:
     return os.environ.get("OUTHAUL_WORKSPACE") or f"{cache}/outhaul"
 
 
+def chunks_of(handle: IO[bytes]) -> Iterator[bytes]:
+    """What is left of an open file, a piece at a time."""
+    return iter(lambda: handle.read(CHUNK_BYTES), b"")
+
+
 class Storage:
     """A folder at a URL. Paths given to methods are relative to it, with `/` between folders."""
 
@@ -139,8 +144,7 @@ class Storage:
 
     def stream(self, name: str) -> Iterator[bytes]:
         with translated(self.shown_path(name)), self.open(name) as handle:
-            while chunk := handle.read(CHUNK_BYTES):
-                yield chunk
+            yield from chunks_of(handle)
 
     def write(
         self, name: str, chunks: Iterable[bytes], *, durable: bool = True, shown: str | None = None
@@ -199,8 +203,7 @@ class Storage:
                     if error.errno != errno.EXDEV:
                         raise
                     with local.open("rb") as handle:
-                        chunks = iter(lambda: handle.read(CHUNK_BYTES), b"")
-                        self._write_local(self.path(name), chunks, durable=True)
+                        self._write_local(self.path(name), chunks_of(handle), durable=True)
                     local.unlink(missing_ok=True)
             else:
                 self.fs.put_file(str(local), self.path(name))

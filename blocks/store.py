@@ -1,10 +1,9 @@
 """The workspace, opened: what a run keeps between its tasks, and the media store that outlives runs.
 
-    snapshot/<sha>.jsonl.zst    fetched shards and listings, named by their content
+    snapshot/<sha>...           fetched shards, listings, indexes of packages: named by their content
     media/<sha256>              media bytes, each distinct file once
     media-keys/<key>            what is known of a file under the source's own name for it
     parts/<key>/...             what exporters made of a shard
-    packages/<key>.json         what a package consists of
 
 Everything is named by its content or by all that it depends on, and written whole: a killed run leaves nothing that the
 next one could take for more than it is. Any number of workers may share one workspace.
@@ -22,7 +21,7 @@ import msgspec
 import zstandard
 
 from blocks import stopping
-from blocks.storage import Storage
+from blocks.storage import CHUNK_BYTES, Storage, chunks_of
 from blocks.storage_errors import translated
 from exporters.errors import FatalError
 from exporters.upright import MediaFile
@@ -55,7 +54,7 @@ class Store:
             name = f"snapshot/{sha256}.jsonl.zst"
             if not self.storage.exists(name):
                 with spool.open("rb") as handle:
-                    self.storage.write(name, iter(lambda: handle.read(1 << 20), b""))
+                    self.storage.write(name, chunks_of(handle))
         return name, sha256
 
     def load_lines(self, name: str) -> Iterator[bytes]:
@@ -67,7 +66,7 @@ class Store:
         digest, rest = hashlib.sha256(), b""
         try:
             with self.storage.open(name) as handle, zstandard.ZstdDecompressor().stream_reader(handle) as reader:
-                while chunk := reader.read(1 << 20):
+                while chunk := reader.read(CHUNK_BYTES):
                     stopping.check()
                     digest.update(chunk)
                     *lines, rest = (rest + chunk).split(b"\n")

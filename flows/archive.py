@@ -11,11 +11,9 @@ import struct
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import IO
 
+from blocks.storage import chunks_of
 from flows.index import Member
-
-READ_BYTES = 1 << 20
 
 DOS_TIME, DOS_DATE = 0, 0x21
 """1980-01-01 00:00:00, the earliest a zip can say."""
@@ -47,7 +45,7 @@ def zip_stream(members: Iterable[tuple[Member, Iterable[bytes]]]) -> Iterator[by
             count += 1
         directory_size = directory.tell()
         directory.seek(0)
-        yield from _blocks(directory)
+        yield from chunks_of(directory)
         yield _end(count, directory_size, offset)
 
 
@@ -98,7 +96,3 @@ def _end(count: int, directory_size: int, directory_offset: int) -> bytes:
     short_count = min(count, LIMIT_16)
     sizes = (min(directory_size, LIMIT_32), min(directory_offset, LIMIT_32))
     return end64 + b"PK\x05\x06" + struct.pack("<HHHHIIH", 0, 0, short_count, short_count, *sizes, 0)
-
-
-def _blocks(handle: IO[bytes]) -> Iterator[bytes]:
-    return iter(lambda: handle.read(READ_BYTES), b"")

@@ -12,7 +12,7 @@ from typing import IO, TypeVar
 
 import msgspec
 
-from blocks.storage import CHUNK_BYTES, Storage
+from blocks.storage import Storage, chunks_of
 from exporters import RequestError
 from flows.manifest import (
     LATEST,
@@ -160,20 +160,16 @@ def _members(kind: str, handle: IO[bytes]) -> Iterator[tuple[str, Iterable[bytes
     with tarfile.open(fileobj=handle, mode="r|") as tar:
         for member in tar:
             content = tar.extractfile(member)
-            yield member.name, _chunks(content) if content else ()
+            yield member.name, chunks_of(content) if content else ()
 
 
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
     """The member's bytes; a wrong CRC ends them early, which the digest then shows."""
     try:
         with archive.open(info) as content:
-            yield from _chunks(content)
+            yield from chunks_of(content)
     except zipfile.BadZipFile:
         return
-
-
-def _chunks(handle: IO[bytes]) -> Iterator[bytes]:
-    return iter(lambda: handle.read(CHUNK_BYTES), b"")
 
 
 def _sha256(chunks: Iterable[bytes]) -> str:
