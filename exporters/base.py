@@ -53,8 +53,8 @@ class Item:
     files: Mapping[str, str]
 
 
-class Exporter(ABC, Generic[Options]):
-    """A format. Instances hold no state: one serves all shards, in any order, in several processes."""
+class BaseExporter(ABC, Generic[Options]):
+    """What every exporter declares, whichever way it is written. Instances hold no state."""
 
     name: ClassVar[str]
     description: ClassVar[str]
@@ -62,6 +62,10 @@ class Exporter(ABC, Generic[Options]):
     """Raised whenever the same entries would give other bytes."""
     holds: ClassVar[Holds]
     options: type[Options]
+
+
+class Exporter(BaseExporter[Options]):
+    """A sharded exporter: one instance serves all shards, in any order, in several processes."""
 
     def media_folder(self, entry: Entry) -> str:
         """Where in the package the original media of this entry lies."""
