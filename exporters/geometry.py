@@ -21,9 +21,13 @@ from exporters.model import (
     Point,
     Polygon,
     Polyline,
+    Relation,
     RotatedBox,
     Shape,
     Skeleton,
+    TextSpan,
+    TimeSpan,
+    Track,
     Unknown,
 )
 
@@ -31,7 +35,10 @@ Ring = Sequence[Point]
 
 
 def bounds(shape: Shape) -> Box | None:
-    """The smallest upright box around a shape; None for a shape without a place or an empty mask."""
+    """The smallest upright box around a shape, or around all key frames of a track.
+
+    None for a shape without a place or an empty mask.
+    """
     match shape:
         case Box():
             return shape
@@ -50,12 +57,18 @@ def bounds(shape: Shape) -> Box | None:
         case Skeleton():
             placed = [point for point, seen in zip(shape.points, shape.visibility, strict=True) if seen]
             return bounds(shape.outline) if shape.outline else _around(placed)
-        case Classification() | Unknown():
+        case Track(keyframes):
+            boxes = [box for box in (bounds(keyframe.shape) for keyframe in keyframes) if box]
+            return _around([corner for box in boxes for corner in _diagonal(box)])
+        case TextSpan() | TimeSpan() | Relation() | Classification() | Unknown():
             return None
 
 
 def area(shape: Shape) -> float:
-    """In square pixels; of the outline where there is one, 0 for lines and shapes without a place."""
+    """In square pixels; of the outline where there is one, 0 for lines and shapes without a place.
+
+    0 for a track too: each of its frames has an area of its own.
+    """
     match shape:
         case Box(_, _, width, height) | RotatedBox(_, _, width, height):
             return width * height
@@ -69,7 +82,7 @@ def area(shape: Shape) -> float:
             return float(masks.area(shape))
         case Skeleton():
             return area(shape.outline or bounds(shape) or Classification())
-        case Polyline() | Classification() | Unknown():
+        case Polyline() | Track() | TextSpan() | TimeSpan() | Relation() | Classification() | Unknown():
             return 0.0
 
 
@@ -158,6 +171,18 @@ _UPRIGHT: dict[int, Callable[[float, float, float, float], Point]] = {
 }
 """Where a point of the stored picture (w x h) comes to lie when the picture is shown upright, by EXIF orientation."""
 
+_UPRIGHT_ANGLE: dict[int, Callable[[float], float]] = {
+    1: lambda angle: angle,
+    2: lambda angle: math.pi - angle,
+    3: lambda angle: angle + math.pi,
+    4: lambda angle: -angle,
+    5: lambda angle: math.pi / 2 - angle,
+    6: lambda angle: angle + math.pi / 2,
+    7: lambda angle: -math.pi / 2 - angle,
+    8: lambda angle: angle - math.pi / 2,
+}
+"""The same for angles. None is brought back into a range: between two key frames, a whole turn is a movement."""
+
 
 def upright_size(width: int, height: int, orientation: int) -> tuple[int, int]:
     """Width and height as shown: orientations 5 to 8 swap them."""
@@ -168,21 +193,16 @@ def to_upright(shape: Shape, width: int, height: int, orientation: int) -> Shape
     """A shape on the stored picture of `width` x `height`, moved onto the picture as it is shown."""
     turn = _UPRIGHT[orientation]
 
-    def point(at: Point) -> Point:
-        return turn(*at, width, height)
-
     def ring(points: Iterable[Point]) -> tuple[Point, ...]:
-        return tuple(point(at) for at in points)
+        return tuple(turn(x, y, width, height) for x, y in points)
 
     match shape:
         case Box():
-            left, top, right, bottom = ltwh_to_ltrb(shape)
-            return _around(ring([(left, top), (right, bottom)])) or shape
+            return _around(ring(_diagonal(shape))) or shape
         case RotatedBox() | Ellipse():
-            x, y = point((shape.center_x, shape.center_y))
-            # The first axis runs along (cos, sin); a point one pixel along it shows where it points to afterwards.
-            ax, ay = point((shape.center_x + math.cos(shape.angle), shape.center_y + math.sin(shape.angle)))
-            return msgspec.structs.replace(shape, center_x=x, center_y=y, angle=math.atan2(ay - y, ax - x))
+            x, y = turn(shape.center_x, shape.center_y, width, height)
+            angle = _UPRIGHT_ANGLE[orientation](shape.angle)
+            return msgspec.structs.replace(shape, center_x=x, center_y=y, angle=angle)
         case Polygon(parts):
             return Polygon(tuple(Part(ring(part.ring), tuple(map(ring, part.holes))) for part in parts))
         case Polyline(points):
@@ -192,8 +212,23 @@ def to_upright(shape: Shape, width: int, height: int, orientation: int) -> Shape
         case Skeleton():
             outline = shape.outline and to_upright(shape.outline, width, height, orientation)
             return msgspec.structs.replace(shape, points=ring(shape.points), outline=outline)
-        case Classification() | Unknown():
+        case Track():
+            return _track_to_upright(shape, width, height, orientation)
+        case TextSpan() | TimeSpan() | Relation() | Classification() | Unknown():
             return shape
+
+
+def _track_to_upright(track: Track, width: int, height: int, orientation: int) -> Track:
+    keyframes = (
+        msgspec.structs.replace(keyframe, shape=to_upright(keyframe.shape, width, height, orientation))
+        for keyframe in track.keyframes
+    )
+    return Track(tuple(keyframes))
+
+
+def _diagonal(box: Box) -> tuple[Point, Point]:
+    left, top, right, bottom = ltwh_to_ltrb(box)
+    return (left, top), (right, bottom)
 
 
 def _edges(ring: Ring) -> Iterable[tuple[Point, Point]]:

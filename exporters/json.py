@@ -5,6 +5,7 @@
     ]}]}
 
 Each `{...}` is a record as the platform sent it: the same keys in the same order, the same numbers to the last digit.
+What has no record of a platform, or must not show it (`redact`), is written in the record model instead (see `jsonl`).
 `files` says where in the package the bytes of a media lie. One entry a line, so that the file can be read as a stream.
 """
 
@@ -12,35 +13,43 @@ from __future__ import annotations
 
 import orjson
 
-from exporters.base import Assembly, Exporter, Item, NoOptions, Segment, joined
+from exporters.assembly import Assembly, Segment, joined
+from exporters.base import Exporter
 from exporters.holds import Holds
+from exporters.item import Item
+from exporters.model import EMPTY, Recorded, encode
+from exporters.options import RecordOptions
 from exporters.shard import Shard
 
 SEPARATOR = b",\n"
 
 
-class JsonExporter(Exporter[NoOptions]):
+class JsonExporter(Exporter[RecordOptions]):
     name = "json"
     description = "The platform's own records, untouched, in one JSON file."
-    version = 1
+    version = 2
     holds = Holds()
-    options = NoOptions
+    options = RecordOptions
 
-    def convert(self, item: Item, shard: Shard[NoOptions]) -> None:
+    def convert(self, item: Item, shard: Shard[RecordOptions]) -> None:
         entry = item.entry
         line = b'{"entry":%b,"annotations":[%b],"medias":[%b],"files":%b}' % (
-            bytes(entry.raw),
-            b",".join(bytes(annotation.raw) for annotation in entry.annotations),
-            b",".join(bytes(media.raw) for media in entry.medias),
+            _record(entry),
+            b",".join(map(_record, entry.annotations)),
+            b",".join(map(_record, entry.medias)),
             orjson.dumps(item.files),
         )
         shard.append("entries", line, SEPARATOR)
-        shard.keep(entry.annotations)
+        shard.keep(item.annotations)
 
-    def assemble(self, package: Assembly[NoOptions]) -> None:
+    def assemble(self, package: Assembly[RecordOptions]) -> None:
         segments: list[Segment] = [b'{"datasets":[']
         for index, dataset in enumerate(package.datasets):
-            segments += [b"," if index else b"", b'{"dataset":', bytes(dataset.raw), b',"entries":[\n']
+            segments += [b"," if index else b"", b'{"dataset":', _record(dataset), b',"entries":[\n']
             segments += joined(package.pieces("entries", dataset=index), SEPARATOR)
             segments.append(b"\n]}")
         package.file("export.json", [*segments, b"]}\n"])
+
+
+def _record(one: Recorded) -> bytes:
+    return encode(one) if one.raw == EMPTY else bytes(one.raw)

@@ -9,29 +9,32 @@ from __future__ import annotations
 
 import orjson
 
-from exporters.base import Assembly, Exporter, Item, NoOptions
+from exporters.assembly import Assembly
+from exporters.base import Exporter
 from exporters.holds import Holds
+from exporters.item import Item
 from exporters.model import encode
+from exporters.options import RecordOptions
 from exporters.shard import Shard
 
 ENTRIES = "entries.jsonl"
 DATASETS = "datasets.jsonl"
 
 
-class JsonlExporter(Exporter[NoOptions]):
+class JsonlExporter(Exporter[RecordOptions]):
     name = "jsonl"
     description = (
         "Entries with their annotations in Outhaul's record model beside the platform's own records, one a line."
     )
-    version = 1
+    version = 2
     holds = Holds()
-    options = NoOptions
+    options = RecordOptions
 
-    def convert(self, item: Item, shard: Shard[NoOptions]) -> None:
+    def convert(self, item: Item, shard: Shard[RecordOptions]) -> None:
         line = encode(item.entry)[:-1] + b',"files":' + orjson.dumps(item.files) + b"}\n"
         shard.append("entries", line)
-        shard.keep(item.entry.annotations)
+        shard.keep(item.annotations)
 
-    def assemble(self, package: Assembly[NoOptions]) -> None:
+    def assemble(self, package: Assembly[RecordOptions]) -> None:
         package.file(DATASETS, [encode(dataset) + b"\n" for dataset in package.datasets])
         package.file(ENTRIES, package.pieces("entries"))

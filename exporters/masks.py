@@ -5,6 +5,7 @@ Arrays are boolean, of shape (height, width). Nothing here holds more than one m
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -71,26 +72,34 @@ def rasterize(parts: Sequence[Part], width: int, height: int) -> Pixels:
     """The pixels whose centre lies in any of the parts and in none of that part's holes."""
     pixels = np.zeros((height, width), dtype=np.bool_)
     for part in parts:
-        painted = _fill(part.ring, width, height)
+        window = _window(part.ring, width, height)
+        painted = _fill(part.ring, window)
         for hole in part.holes:
-            painted &= ~_fill(hole, width, height)
-        pixels |= painted
+            painted &= ~_fill(hole, window)
+        left, top, right, bottom = window
+        pixels[top:bottom, left:right] |= painted
     return pixels
 
 
-def _fill(ring: Sequence[Point], width: int, height: int) -> Pixels:
+def _window(ring: Sequence[Point], width: int, height: int) -> tuple[int, int, int, int]:
+    """Left, top, right, bottom of the pixels that a ring reaches; one speck costs no more than its own pixels."""
+    xs, ys = [x for x, _ in ring], [y for _, y in ring]
+    left, top = max(0, math.floor(min(xs))), max(0, math.floor(min(ys)))
+    return left, top, max(left, min(width, math.ceil(max(xs)))), max(top, min(height, math.ceil(max(ys))))
+
+
+def _fill(ring: Sequence[Point], window: tuple[int, int, int, int]) -> Pixels:
     """Even-odd rule at pixel centres, one row at a time: between the 1st and 2nd crossing, the 3rd and 4th, ..."""
-    pixels = np.zeros((height, width), dtype=np.bool_)
+    left, top, right, bottom = window
+    pixels = np.zeros((bottom - top, right - left), dtype=np.bool_)
     x, y = np.asarray(ring, dtype=np.float64).T
     next_x, next_y = np.roll(x, -1), np.roll(y, -1)
-    first = max(0, int(np.floor(y.min())))
-    last = min(height, int(np.ceil(y.max())))
-    for row in range(first, last):
+    for row in range(max(top, int(np.floor(y.min()))), min(bottom, int(np.ceil(y.max())))):
         center = row + 0.5
         crossed = (y <= center) != (next_y <= center)
         slope = (next_x[crossed] - x[crossed]) / (next_y[crossed] - y[crossed])
         crossings = np.sort(x[crossed] + (center - y[crossed]) * slope)
-        columns = np.clip(np.ceil(crossings - 0.5), 0, width).astype(np.int64)
+        columns = np.clip(np.ceil(crossings - 0.5), left, right).astype(np.int64) - left
         for enter, leave in zip(columns[0::2], columns[1::2], strict=True):
-            pixels[row, enter:leave] = True
+            pixels[row - top, enter:leave] = True
     return pixels

@@ -111,7 +111,62 @@ class Unknown(Struct, frozen=True, tag="unknown", tag_field="type"):
     name: str
 
 
-Shape = Box | RotatedBox | Ellipse | Polygon | Polyline | Mask | Skeleton | Classification | Unknown
+class Keyframe(Struct, frozen=True, omit_defaults=True):
+    """Where an object is in one frame of a video, from 0; `is_outside`: it is not in the picture from here on."""
+
+    frame: int
+    shape: Box | RotatedBox | Ellipse | Polygon | Polyline | Mask | Skeleton
+    is_outside: bool = False
+    attributes: dict[str, Any] = {}
+
+
+class Track(Struct, frozen=True, tag="track", tag_field="type"):
+    """One object through a video: its key frames in order of time, at least one.
+
+    Between two of them it moves as `exporters.tracks` says. It is there from the first key frame to the last, both
+    included, but for the stretches that begin with a key frame outside.
+    """
+
+    keyframes: tuple[Keyframe, ...]
+
+
+class TextSpan(Struct, frozen=True, tag="text_span", tag_field="type", omit_defaults=True):
+    """Characters `start` to `end` of a text, half-open, in Unicode code points; `text` is what stands there."""
+
+    start: int
+    end: int
+    text: str = ""
+
+
+class TimeSpan(Struct, frozen=True, tag="time_span", tag_field="type"):
+    """From `start` to `end` of a sound or video, in seconds; what is said in it is the attribute `transcript`."""
+
+    start: float
+    end: float
+
+
+class Relation(Struct, frozen=True, tag="relation", tag_field="type"):
+    """From one annotation to another of the same entry, by their ids."""
+
+    source_id: str
+    target_id: str
+
+
+Shape = (
+    Box
+    | RotatedBox
+    | Ellipse
+    | Polygon
+    | Polyline
+    | Mask
+    | Skeleton
+    | Track
+    | TextSpan
+    | TimeSpan
+    | Relation
+    | Classification
+    | Unknown
+)
 
 SHAPES: dict[str, type[Struct]] = {
     "box": Box,
@@ -121,6 +176,10 @@ SHAPES: dict[str, type[Struct]] = {
     "polyline": Polyline,
     "mask": Mask,
     "skeleton": Skeleton,
+    "track": Track,
+    "text_span": TextSpan,
+    "time_span": TimeSpan,
+    "relation": Relation,
     "classification": Classification,
     "unknown": Unknown,
 }
@@ -180,6 +239,10 @@ class Media(Recorded, frozen=True, kw_only=True, omit_defaults=True):
     width: int | None = None
     height: int | None = None
     frame: Literal["stored", "upright"] = "upright"
+    duration: float | None = None
+    """Of a video or sound, in seconds."""
+    frame_rate: float | None = None
+    frames_count: int | None = None
 
 
 class Annotation(Recorded, frozen=True, kw_only=True, omit_defaults=True):
@@ -194,6 +257,8 @@ class Annotation(Recorded, frozen=True, kw_only=True, omit_defaults=True):
     is_crowd: bool = False
     group_id: str | None = None
     attributes: dict[str, Any] = {}
+    stage: str | None = None
+    """The step of the platform's workflow that it was made in, where the platform keeps several."""
     created_by: str | None = None
     created_at: str | None = None
     updated_at: str | None = None

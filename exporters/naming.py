@@ -9,10 +9,8 @@ so no name can look like another one's escaped form.
 from __future__ import annotations
 
 import hashlib
-import mimetypes
 import re
 import unicodedata
-from pathlib import PurePosixPath
 
 RULE = "unsafe characters as ~xx (hex), over-long names cut with ~h-digest, meeting names told apart by ~id-entry"
 
@@ -20,6 +18,36 @@ MAX_BYTES = 180
 """Of one path component; file systems allow 255, and a format may add its own extension or prefix."""
 
 MAX_EXTENSION_BYTES = 16
+
+EXTENSIONS = {
+    "application/json": ".json",
+    "application/pdf": ".pdf",
+    "application/vnd.apple.mpegurl": ".m3u8",
+    "audio/flac": ".flac",
+    "audio/mp4": ".m4a",
+    "audio/mpeg": ".mp3",
+    "audio/ogg": ".ogg",
+    "audio/wav": ".wav",
+    "audio/x-wav": ".wav",
+    "image/avif": ".avif",
+    "image/bmp": ".bmp",
+    "image/gif": ".gif",
+    "image/heic": ".heic",
+    "image/jpeg": ".jpg",
+    "image/png": ".png",
+    "image/tiff": ".tiff",
+    "image/webp": ".webp",
+    "text/csv": ".csv",
+    "text/html": ".html",
+    "text/plain": ".txt",
+    "video/mp4": ".mp4",
+    "video/mpeg": ".mpeg",
+    "video/quicktime": ".mov",
+    "video/webm": ".webm",
+    "video/x-matroska": ".mkv",
+    "video/x-msvideo": ".avi",
+}
+"""By media type; a table of our own, because the one of the standard library differs from machine to machine."""
 
 _UNSAFE = re.compile(
     r'[~/<>:"\\|?*\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2066-\u2069\ufeff\ud800-\udfff\ufffe\uffff]'
@@ -52,9 +80,15 @@ def safe_component(name: str) -> str:
 
 def with_extension(name: str, mime_type: str | None) -> str:
     """`name`, with the extension of its media type when it has none at all."""
-    if PurePosixPath(name).suffix or not mime_type:
-        return name
-    return name + (mimetypes.guess_extension(mime_type) or "")
+    stem, dot, extension = name.rpartition("/")[2].rpartition(".")
+    return name if dot and stem and extension else name + EXTENSIONS.get(mime_type or "", "")
+
+
+def without_extension(path: str) -> str:
+    """A file's path without the extension of its name; all of it where the name has none."""
+    folder, slash, last = path.rpartition("/")
+    stem, dot, _ = last.rpartition(".")
+    return folder + slash + (stem if dot and stem else last)
 
 
 def told_apart(path: str, entry_id: str) -> str:

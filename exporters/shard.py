@@ -1,4 +1,4 @@
-"""The run of an exporter over one shard: the entries in, the parts out, and the books of both.
+"""The run of an exporter over one shard: the entries in, the parts and files out, and the books of both.
 
 The exporter decides, the shard counts: what came in is counted before the exporter sees it, so an exporter that forgets
 an entry is found out, not believed.
@@ -6,24 +6,34 @@ an entry is found out, not believed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Generic, Literal
+from operator import is_not
+from typing import IO, Any, Generic, Literal, Protocol
 
 from msgspec.structs import replace
 
-from exporters.base import Exporter, Item, Options
+from exporters import annotators, exif
+from exporters.base import Exporter
 from exporters.classes import ClassMap
 from exporters.errors import FatalError, SkippableError
-from exporters.model import Annotation, Dataset, Entry, Media, shape_name
+from exporters.fitting import Fitter
+from exporters.item import Item, Placed
+from exporters.model import NAMES, Annotation, Dataset, Entry, Media
 from exporters.naming import safe_path
+from exporters.options import ClassOptions, Options, RecordOptions
+from exporters.splits import in_its_split
 from exporters.survey import Placement
 from exporters.tally import Counters
-from exporters.upright import MediaFile, settle
+from exporters.upright import MediaFile, settle, size_of
 
 ENTRY_LEFT_OUT = "its entry was left out"
 MEDIA_NOT_ASKED_FOR = "media was not asked for"
 DERIVED_NOT_ASKED_FOR = "derived media was not asked for"
+NO_CATEGORY = "it has no category"
+CLASS_LEFT_OUT = "its class was not asked for"
+
+HEAD_BYTES = 16
 
 MediaChoice = Literal["none", "original", "all"]
 
@@ -34,6 +44,22 @@ class MediaMember:
 
     path: str
     file: MediaFile
+
+
+class Output(Protocol):
+    """Where a shard's bytes go to and a media file's come from."""
+
+    def append(self, part: str, data: bytes, separator: bytes) -> None:
+        """Add to a part, behind `separator` unless it is the part's first."""
+
+    def write(self, path: str, data: bytes) -> None:
+        """Write a small file of the package whole."""
+
+    def put_media(self, member: MediaMember) -> None:
+        """Say that a fetched file is a file of the package."""
+
+    def open_media(self, file: MediaFile) -> IO[bytes]:
+        """The bytes of a fetched file."""
 
 
 class Shard(Generic[Options]):
@@ -49,65 +75,103 @@ class Shard(Generic[Options]):
         media: MediaChoice,
         files: Callable[[Media], MediaFile | str] | None,
         skips_faults: bool,
-        append: Callable[[str, bytes, bytes], None],
+        output: Output,
     ) -> None:
         """`files` gives the fetched file of a media, or why there is none; None when no media was asked for."""
         self.options = options
         self.dataset = dataset
         self.classes = ClassMap(placement.classes)
         self.counters = Counters()
+        self.memory: dict[str, Any] = {}
+        """What the exporter keeps from one entry of this shard to the next, and for `finish`."""
         self._exporter = exporter
         self._placement = placement
         self._media = media
         self._files = files
         self._skips_faults = skips_faults
-        self._append = append
+        self._output = output
+        self._entry_id = ""
+        self._fitter = Fitter(exporter.name, exporter.holds, options, self.change)
         self._begin()
 
     def _begin(self) -> None:
         """Nothing is decided about the next entry yet."""
-        self._buffer: list[tuple[str, bytes, bytes]] = []
+        self._additions: list[tuple[str, bytes, bytes]] = []
+        self._written: list[tuple[str, bytes]] = []
         self._kept: list[Annotation] | None = None
         self._out: list[tuple[Annotation, str]] = []
         self._changes: list[str] = []
         self._reason: str | None = None
 
+    # -- what an exporter calls ---------------------------------------------------------------------------------------
+
     def append(self, part: str, data: bytes, separator: bytes = b"") -> None:
         """Add to a part, behind `separator` unless it is the part's first; takes effect when the entry is kept."""
-        self._buffer.append((part, data, separator))
+        self._additions.append((part, data, separator))
 
-    def keep(self, annotations: Iterable[Annotation]) -> None:
+    def write(self, path: str, data: bytes) -> None:
+        """Write a file of the package whole, a small one; takes effect when the entry is kept."""
+        self._written.append((path, data))
+
+    def keep(self, annotations: Iterable[Annotation | Placed]) -> None:
         """The entry is exported, with these of its annotations."""
-        self._kept = list(annotations)
+        self._kept = [one.annotation if isinstance(one, Placed) else one for one in annotations]
 
     def leave_out(self, reason: str) -> None:
         """The entry is left out by a rule of the format or an option."""
         self._reason = reason
 
-    def leave_out_annotation(self, annotation: Annotation, reason: str) -> None:
-        self._out.append((annotation, reason))
+    def leave_out_annotation(self, annotation: Annotation | Placed, reason: str) -> None:
+        self._out.append((annotation.annotation if isinstance(annotation, Placed) else annotation, reason))
 
     def change(self, what: str) -> None:
         """An annotation is written, but not as it came: say what was done to it."""
         self._changes.append(what)
 
-    def run(self, entries: Iterable[Entry]) -> Iterator[MediaMember]:
-        """Convert all entries, one at a time; yields the media that belong into the package."""
+    def read_media(self, media: Media) -> bytes | None:
+        """The bytes of a fetched media, position redacted where that is asked for; None when media was not asked for.
+
+        Holds the file in memory: for formats that embed it.
+        """
+        if self._files is None:
+            return None
+        file = self._files(media)
+        if isinstance(file, str):
+            raise FatalError(f"The media {media.id} was not fetched ({file}); please report this.")
+        redacted = self._without_position(media, file)
+        if redacted is not None:
+            return redacted
+        with self._output.open_media(file) as handle:
+            return handle.read()
+
+    # -- what the transform step calls --------------------------------------------------------------------------------
+
+    def run(self, entries: Iterable[Entry]) -> None:
+        """Convert all entries, one at a time, then let the exporter finish."""
         number, annotation_number = self._placement.first_entry_number, self._placement.first_annotation_number
         for entry in entries:
             numbers = range(annotation_number, annotation_number + len(entry.annotations))
-            yield from self._one(entry, number, numbers)
+            self._one(entry, number, numbers)
             number, annotation_number = number + 1, annotation_number + len(entry.annotations)
+        self._begin()
+        self._exporter.finish(self)
+        self._flush()
 
-    def _one(self, entry: Entry, number: int, numbers: Sequence[int]) -> Iterator[MediaMember]:
+    def _one(self, entry: Entry, number: int, numbers: Sequence[int]) -> None:
         came_in = self.counters.came_in
         came_in["entries"] += 1
         came_in["annotations"] += len(entry.annotations)
         came_in["medias"] += len(entry.medias)
         self._begin()
+        self._entry_id = entry.id
         try:
-            item, members = self._item(entry, number, numbers)
-            self._exporter.convert(item, self)
+            files = self._fetched(entry)
+            item = self._item(entry, number, numbers, files)
+            members = self._members(item, files)
+            if self._reason is None:
+                self._exporter.convert(item, self)
+            if self._reason is None:
+                redacted = [self._without_position(media, member.file) for media, member in members]
         except SkippableError as error:
             if not self._skips_faults:
                 raise FatalError(f"{error} Leave such entries out with --on-error skip.") from None
@@ -116,41 +180,132 @@ class Shard(Generic[Options]):
         if self._reason is not None:
             self._count_left_out(entry, self._reason, is_fault=False)
             return
-        self._count_kept(item)
-        for addition in self._buffer:
-            self._append(*addition)
-        yield from members
+        self._count_kept(entry, files)
+        self._flush()
+        for (_, member), data in zip(members, redacted, strict=True):
+            if data is None:
+                self._output.put_media(member)
+            else:
+                self._output.write(member.path, data)
 
-    def _item(self, entry: Entry, number: int, numbers: Sequence[int]) -> tuple[Item, list[MediaMember]]:
-        placement = self._placement
-        name = placement.file_name(entry)
-        members = self._members(entry, name)
-        original = next((member.file for media, member in members if not media.key), None)
+    def _flush(self) -> None:
+        for addition in self._additions:
+            self._output.append(*addition)
+        for path, data in self._written:
+            self._output.write(path, data)
+
+    # -- making an entry ready ----------------------------------------------------------------------------------------
+
+    def _fetched(self, entry: Entry) -> dict[str, MediaFile]:
+        """The files of the entry's media that are exported, by media id."""
+        found: dict[str, MediaFile] = {}
+        for media in entry.medias if self._files else ():
+            if media.key and self._media != "all":
+                continue
+            file = self._files(media) if self._files else ""
+            if isinstance(file, str):
+                raise SkippableError(entry.id, file)
+            found[media.id] = file
+        return found
+
+    def _item(self, entry: Entry, number: int, numbers: Sequence[int], files: dict[str, MediaFile]) -> Item:
+        placement, ordinal = self._placement, number - 1
+        entry = in_its_split(entry, self.options)
+        name = placement.file_name(entry, self._exporter.holds)
         if placement.keeps_entry_numbers and entry.number is not None:
             number = entry.number
         if placement.keeps_annotation_numbers:
             numbers = [one.number or 0 for one in entry.annotations]
-        files = {media.id: member.path for media, member in members}
-        digests = {media.id: member.file.sha256 for media, member in members}
         # What told two states of a file apart at its source has served: from here on, its digest does.
-        medias = tuple(replace(media, version=digests.get(media.id, "")) for media in entry.medias)
-        settled = settle(replace(entry, medias=medias), original)
-        return Item(settled, number, numbers, name, files), [member for _, member in members]
+        entry = replace(entry, medias=tuple([_known_by_digest(media, files) for media in entry.medias]))
+        original = entry.original
+        if original and original.id in files:
+            entry = settle(entry, files[original.id])
+        if isinstance(self.options, RecordOptions) and "authors" in self.options.redact:
+            entry = annotators.without_authors(entry)
+        size = size_of(entry)
+        placed = self._placed(entry, numbers, size)
+        self._see_to_emptiness(entry, size)
+        written = tuple([one.annotation for one in placed])
+        if len(written) < len(entry.annotations) or any(map(is_not, written, entry.annotations)):
+            entry = replace(entry, annotations=written)
+        return Item(entry, number, ordinal, size, name, placed, {})
 
-    def _members(self, entry: Entry, name: str) -> list[tuple[Media, MediaMember]]:
-        if self._files is None:
-            return []
-        folder = self._exporter.media_folder(entry)
-        path = f"{folder}/{name}" if folder else name
-        members = []
-        for media in entry.medias:
-            if media.key and self._media != "all":
+    def _placed(self, entry: Entry, numbers: Sequence[int], size: tuple[int, int] | None) -> list[Placed]:
+        """The annotations that are written, those that options and the format leave out counted."""
+        options, classes, needs_category = self.options, self.classes, self._exporter.holds.needs_category
+        unselected = annotators.select(entry.annotations, options) if isinstance(options, RecordOptions) else {}
+        has_classes = isinstance(options, ClassOptions)
+        fit = self._fitter.fit
+        placed = []
+        for place, annotation in enumerate(entry.annotations):
+            if place in unselected:
+                self._out.append((annotation, unselected[place]))
                 continue
-            file = self._files(media)
-            if isinstance(file, str):
-                raise SkippableError(entry.id, file)
-            members.append((media, MediaMember(derived_path(path, media.key) if media.key else path, file)))
+            fitted = fit(annotation, size)
+            if isinstance(fitted, str):
+                self._out.append((annotation, fitted))
+                continue
+            category = classes.get(annotation.category_id)
+            if category is None and (needs_category or (has_classes and annotation.category_id is not None)):
+                reason = NO_CATEGORY if annotation.category_id is None else CLASS_LEFT_OUT
+                self._out.append((annotation, reason))
+                continue
+            placed.append(Placed(fitted[0], numbers[place], category, fitted[1]))
+        return placed
+
+    def _see_to_emptiness(self, entry: Entry, size: tuple[int, int] | None) -> None:
+        """Leave out what is no training data: rejected entries, pictures of no known size, those nobody looked at."""
+        if self._exporter.holds.needs_size and size is None:
+            self.leave_out("the size of its picture is not known" if entry.medias else "it has no picture")
+        if not isinstance(self.options, ClassOptions):
+            return
+        if entry.state == "rejected":
+            self.leave_out("it was rejected on the platform")
+        elif not entry.annotations and self.options.empty_entries != "all":
+            if entry.state != "completed":
+                self.leave_out("it has no annotations yet")
+            elif self.options.empty_entries == "none":
+                self.leave_out("it has no annotations")
+
+    # -- media --------------------------------------------------------------------------------------------------------
+
+    def _members(self, item: Item, files: dict[str, MediaFile]) -> list[tuple[Media, MediaMember]]:
+        """The package's media files for this entry; fills `item.files`."""
+        members: list[tuple[Media, MediaMember]] = []
+        if not files or self._reason is not None:
+            return members
+        embeds = self._exporter.holds.embeds_media
+        path = f"images/{item.file_name}" if embeds else self._exporter.media_path(item, self)
+        for media in item.entry.medias:
+            if media.id not in files or (embeds and not media.key):
+                continue
+            members.append((media, MediaMember(derived_path(path, media.key) if media.key else path, files[media.id])))
+        item.files.update({media.id: member.path for media, member in members})
         return members
+
+    def _without_position(self, media: Media, file: MediaFile) -> bytes | None:
+        """What stands for a file that says where it was taken; None where it is written as it is.
+
+        Raises:
+            SkippableError: it may say so in a place that is not looked into.
+        """
+        if not isinstance(self.options, RecordOptions) or "positions" not in self.options.redact:
+            return None
+        with self._output.open_media(file) as handle:
+            head = handle.read(HEAD_BYTES)
+            if not exif.is_looked_into(head):
+                if (media.mime_type or "").startswith("text/") or head.startswith(b"BM"):
+                    return None
+                raise SkippableError(self._entry_id, f"{media.name} is of a kind whose position cannot be taken out")
+            data = head + handle.read()
+        try:
+            redacted = exif.without_position(data)
+        except ValueError as error:
+            raise SkippableError(self._entry_id, f"the position in {media.name} cannot be taken out: {error}") from None
+        return None if redacted is data else redacted
+
+    # -- the books ----------------------------------------------------------------------------------------------------
 
     def _count_left_out(self, entry: Entry, reason: str, *, is_fault: bool) -> None:
         counters = self.counters
@@ -158,8 +313,8 @@ class Shard(Generic[Options]):
         counters.leave_out("annotations", ENTRY_LEFT_OUT, [one.id for one in entry.annotations], is_fault=is_fault)
         counters.leave_out("medias", ENTRY_LEFT_OUT, [one.id for one in entry.medias], is_fault=is_fault)
 
-    def _count_kept(self, item: Item) -> None:
-        entry, counters = item.entry, self.counters
+    def _count_kept(self, entry: Entry, files: dict[str, MediaFile]) -> None:
+        counters = self.counters
         if self._kept is None:
             raise FatalError(
                 f"The exporter {self._exporter.name} neither kept entry {entry.id} nor left it out with a reason; "
@@ -167,15 +322,19 @@ class Shard(Generic[Options]):
             )
         counters.went_out["entries"] += 1
         counters.went_out["annotations"] += len(self._kept)
-        counters.went_out["medias"] += len(item.files)
-        for annotation in self._kept:
-            counters.by_category[annotation.category_id or ""] += 1
-            counters.by_shape[shape_name(annotation.shape)] += 1
+        counters.went_out["medias"] += len(files)
+        counters.by_category.update([annotation.category_id or "" for annotation in self._kept])
+        counters.by_shape.update([NAMES[type(annotation.shape)] for annotation in self._kept])
         counters.changed.update(self._changes)
         for annotation, reason in self._out:
             counters.leave_out("annotations", reason, [annotation.id])
         reason = MEDIA_NOT_ASKED_FOR if self._files is None else DERIVED_NOT_ASKED_FOR
-        counters.leave_out("medias", reason, [media.id for media in entry.medias if media.id not in item.files])
+        counters.leave_out("medias", reason, [media.id for media in entry.medias if media.id not in files])
+
+
+def _known_by_digest(media: Media, files: Mapping[str, MediaFile]) -> Media:
+    version = files[media.id].sha256 if media.id in files else ""
+    return media if media.version == version else replace(media, version=version)
 
 
 def derived_path(path: str, key: str) -> str:

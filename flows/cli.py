@@ -86,6 +86,10 @@ def _carry_out(arguments: argparse.Namespace) -> Outcome:
             from flows.catalog import formats_command as command  # noqa: PLC0415
         case "verify":
             from flows.catalog import verify_command as command  # noqa: PLC0415
+        case "plugin create":
+            from flows.plugins import create_command as command  # noqa: PLC0415
+        case "plugin add-exporter":
+            from flows.plugins import add_exporter_command as command  # noqa: PLC0415
         case _:
             from flows.demo import sandbox_command as command  # noqa: PLC0415
     outcome: Outcome = command(arguments)
@@ -129,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_datasets(commands)
     _add_verify(commands)
     _add_sandbox(commands)
+    _add_plugin(commands)
     return parser
 
 
@@ -207,6 +212,26 @@ def _add_sandbox(commands: Any) -> None:
     command.add_argument("--entries", type=_between(0, 10_000_000), metavar="N", default=24, help="(default: 24)")
     command.add_argument("--port", type=_between(0, 65_535), metavar="P", default=8717, help="(default: 8717)")
     command.add_argument("--seed", type=int, metavar="S", default=7, help="the same seed draws the same pictures")
+
+
+def _add_plugin(commands: Any) -> None:
+    group = commands.add_parser("plugin", help="Write a plug-in, or another exporter for one.")
+    actions = group.add_subparsers(metavar="COMMAND", required=True)
+    create = _add(actions, "create", "Write a new plug-in with one exporter. Asks on a terminal for what is not given.")
+    add = _add(actions, "add-exporter", "Write another exporter into a plug-in. Asks for what is not given, too.")
+    create.add_argument("name", metavar="NAME", help="of the plug-in, its folder and its exporter")
+    create.add_argument("directory", metavar="DIR", nargs="?", default=".", help="where to put its folder (default: .)")
+    create.add_argument("--display-name", metavar="TEXT", help="(default: NAME)")
+    create.add_argument("--version", metavar="V", help="(default: 0.0.1)")
+    add.add_argument("name", metavar="NAME", help="of the exporter")
+    add.add_argument("directory", metavar="DIR", nargs="?", default=".", help="the plug-in's folder (default: .)")
+    for name, command in (("create", create), ("add-exporter", add)):
+        command.set_defaults(command=f"plugin {name}")
+        command.add_argument("--description", metavar="TEXT", help="a sentence that says what the exporter writes")
+        command.add_argument("--modality", metavar="M", help="what it is for (default: image)")
+        command.add_argument(
+            "--pattern", metavar="P", help="what it starts from: json, stream, files, media or push (default: json)"
+        )
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:

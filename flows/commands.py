@@ -13,7 +13,7 @@ from blocks.catalog import AnySource, find_source, find_target, find_workspace
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import FatalError, RequestError
-from exporters.registry import wrong_values
+from exporters.validation import wrong_values
 from flows import display
 from flows.manifest import counts
 from flows.plan import check, make_plan

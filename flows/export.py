@@ -6,6 +6,8 @@
 
 Running it twice is safe at any point: everything in the workspace is named by its content, an export is named by all
 that it consists of, and one that lies at the target already is left alone. What a killed run had done is found again.
+
+A contextual exporter takes the place of transform: it runs once, over all shards, when the last of them is there.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from blocks import stopping
 from blocks.catalog import AnySource
 from blocks.target import Target
 from blocks.workspace import Workspace
+from flows.contextual import ON_ITS_OWN, is_contextual, run_exporter
 from flows.deliver import deliver
 from flows.fetch import fetch
 from flows.media import fetch_media
@@ -74,15 +77,19 @@ def export(
             if media != "none":
                 downloading.append(fetch_media.submit(fetching[-1], plan, source, workspace))  # type: ignore[call-overload]
         fetched = [future.result() for future in fetching]
-        surveyed = take_survey(plan, fetched, workspace)
-        transforming = [
-            transform.submit(one, files, placement, plan, workspace)
-            for one, files, placement in zip(
-                fetched, downloading or repeat(None, len(fetched)), surveyed.placements, strict=True
-            )
-        ]
-        files = [future.result() for future in downloading]
-        converted = [future.result() for future in transforming]
+        if is_contextual(plan):
+            files = [future.result() for future in downloading]
+            surveyed, converted = ON_ITS_OWN, [run_exporter(fetched, files, plan, workspace)]
+        else:
+            surveyed = take_survey(plan, fetched, workspace)
+            transforming = [
+                transform.submit(one, files, placement, plan, workspace)
+                for one, files, placement in zip(
+                    fetched, downloading or repeat(None, len(fetched)), surveyed.placements, strict=True
+                )
+            ]
+            files = [future.result() for future in downloading]
+            converted = [future.result() for future in transforming]
 
         packaged = make_package(converted, fetched, surveyed, plan, workspace)
         delivered = deliver(packaged, plan, target, workspace)

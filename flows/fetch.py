@@ -28,7 +28,8 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
     store = workspace.open()
     dataset = load_datasets(plan, store)[shard.dataset_index]
     listing = list(store.load_lines(shard.listing))
-    index = ShardIndex()
+    exporter = plan.exporter()
+    index = ShardIndex(exporter.holds, exporter.options.model_validate(plan.options))
     counts = {"entries": 0, "annotations": 0, "medias": 0}
 
     def lines() -> Iterator[bytes]:

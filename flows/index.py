@@ -15,19 +15,21 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
+from blocks.ranges import stream_range
 from blocks.storage import Storage
-from blocks.store import media_path
 from exporters import FatalError
-from exporters.base import Piece, Segment
-from exporters.shard import MediaMember
+from exporters.assembly import Piece, Segment
 
 
 class Run(Struct, frozen=True, omit_defaults=True):
-    """A run of a file's bytes: all of a file in the workspace, or a few written out here."""
+    """A run of a file's bytes: all of a file in the workspace, a stretch of one, or a few written out here."""
 
     path: str = ""
     literal: str = ""
     """Base64."""
+    offset: int = 0
+    size: int | None = None
+    """None: to the end."""
 
 
 class Member(Struct, frozen=True):
@@ -59,7 +61,7 @@ def written_member(path: str, segments: Sequence[Segment], storage: Storage) -> 
     runs = []
     for segment in segments:
         piece_digest = hashlib.sha256()
-        for chunk in [segment] if isinstance(segment, bytes) else storage.stream(segment.path):
+        for chunk in _read([_run(segment)], storage):
             piece_digest.update(chunk)
             digest.update(chunk)
             crc32 = zlib.crc32(chunk, crc32)
@@ -71,13 +73,6 @@ def written_member(path: str, segments: Sequence[Segment], storage: Storage) -> 
     return Member(path, size, digest.hexdigest(), crc32, tuple(runs))
 
 
-def media_members(lines: Iterable[bytes]) -> Iterator[Member]:
-    decode = msgspec.json.Decoder(MediaMember).decode
-    for member in map(decode, lines):
-        file = member.file
-        yield Member(member.path, file.size, file.sha256, file.crc32, (Run(media_path(file.sha256)),))
-
-
 def _tampered(storage: Storage, path: str) -> FatalError:
     return FatalError(
         f"What the workspace {storage.shown} holds for {path} is not what was put there; "
@@ -86,12 +81,16 @@ def _tampered(storage: Storage, path: str) -> FatalError:
 
 
 def _run(segment: Segment) -> Run:
-    return Run(segment.path) if isinstance(segment, Piece) else Run(literal=base64.b64encode(segment).decode())
+    if isinstance(segment, Piece):
+        return Run(segment.path, offset=segment.offset, size=segment.size)
+    return Run(literal=base64.b64encode(segment).decode())
 
 
 def _read(runs: Iterable[Run], storage: Storage) -> Iterator[bytes]:
     for run in runs:
-        if run.path:
+        if not run.path:
+            yield base64.b64decode(run.literal)
+        elif run.size is None:
             yield from storage.stream(run.path)
         else:
-            yield base64.b64decode(run.literal)
+            yield from stream_range(storage, run.path, run.offset, run.size)

@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 import orjson
 
-from exporters import registry
 from exporters.model import Dataset
 from exporters.naming import RULE
 from exporters.tally import KINDS, Tally
@@ -77,9 +76,10 @@ def manifest_chunks(
         "where": plan.where,
         "exporter": {
             "name": request.exporter,
-            "version": registry.get(request.exporter).version,
+            "version": plan.exporter().version,
             "options": plan.options,
-        },
+        }
+        | ({"code": plan.code_digest} if plan.code_digest else {}),
         "media": request.media,
         "package": msgspec.to_builtins(packed),
         "counts": counts(package.tally),

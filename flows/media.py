@@ -14,7 +14,6 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 from prefect import task
 
 from blocks import http, stopping
@@ -28,6 +27,7 @@ from exporters import FatalError, RetriableError, SkippableError
 from exporters.model import Media, decode_entry
 from exporters.upright import MediaFile
 from flows import progress
+from flows.outcomes import Outcome
 from flows.policy import PATIENT
 from flows.results import FetchedMedia, FetchedShard, Plan
 
@@ -46,18 +46,6 @@ class IncompleteError(RetriableError):
         return type(self), (self.message, self.arrived, self.delay_seconds)
 
 
-class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One media of a shard: its file in the store, or why there is none."""
-
-    ref: str
-    key: str = ""
-    file: MediaFile | None = None
-    missing: str = ""
-
-
-_decode_outcome = msgspec.json.Decoder(Outcome).decode
-
-
 @task(name="media", task_run_name="media {fetched.shard.label}", **PATIENT)
 def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace: Workspace) -> FetchedMedia:
     """Fetch every file of a shard that the store does not have yet, over many connections, checked for its length.
@@ -73,12 +61,6 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
     path, sha256 = store.save_lines(msgspec.json.encode(outcome) for outcome in outcomes)
     size = sum(outcome.file.size for outcome in outcomes if outcome.file)
     return FetchedMedia(path=path, sha256=sha256, bytes=size, downloaded=downloaded)
-
-
-def load_outcomes(path: str, store: Store) -> dict[tuple[str, str], MediaFile | str]:
-    """By the media's ref and key: its file, or why there is none."""
-    outcomes = map(_decode_outcome, store.load_lines(path))
-    return {(one.ref, one.key): one.file or one.missing for one in outcomes}
 
 
 def _wanted(lines: Iterable[bytes], choice: str) -> list[tuple[str, Media]]:

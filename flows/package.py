@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from array import array
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import msgspec
+import numpy as np
 from prefect import task
 
 from blocks.store import Store
 from blocks.workspace import Workspace
-from exporters import FatalError, registry
-from exporters.base import Assembly, Piece
+from exporters import Exporter, FatalError
+from exporters.assembly import Assembly, Piece
 from exporters.classes import ClassMap
+from exporters.naming import meeting_key
 from exporters.tally import KINDS, Tally, total
 from flows.fetch import load_datasets
-from flows.index import Member, media_members, written_member
+from flows.index import Member, decode_member, written_member
 from flows.policy import PATIENT, digest
 from flows.report import sentence
 from flows.results import ConvertedShard, FetchedShard, Package, Plan
@@ -37,31 +40,45 @@ def make_package(
     """
     tally = reconcile(plan, fetched, converted)
     store = workspace.open()
-    files = size = 0
+    size = 0
+    places = array("Q")
     contents = hashlib.sha256()
 
     def lines() -> Iterator[bytes]:
-        nonlocal files, size
+        nonlocal size
         for member in _members(plan, fetched, converted, surveyed, store):
-            files += 1
+            places.append(meeting_key(member.path))
             size += member.size
             contents.update(f"{member.path}\0{member.size}\0{member.sha256}\n".encode())
             yield msgspec.json.encode(member)
 
     index, _ = store.save_lines(lines())
+    refuse_meeting(places)
     request = plan.request
-    exporter = [request.exporter, registry.get(request.exporter).version, plan.options, surveyed.classes]
+    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options, surveyed.classes]
     asked = [sorted(dataset.id for dataset in load_datasets(plan, store)), plan.where, request.media, request.package]
     export_id = digest(plan.source, *exporter, *asked, contents.hexdigest(), tally)
     return Package(
         export_id=export_id[:20],
         index=index,
-        files=files,
+        files=len(places),
         bytes=size,
         tally=tally,
         classes=surveyed.classes,
         ids=surveyed.ids,
     )
+
+
+def refuse_meeting(places: array[int]) -> None:
+    """Raise when two files would lie in one place, also on a disk that minds no case: one of them would be lost.
+
+    Takes the `meeting_key` of each path: 8 bytes a file.
+    """
+    ordered = np.sort(np.frombuffer(places, np.uint64))
+    if (ordered[1:] == ordered[:-1]).any():
+        raise FatalError(
+            "Two files of the package have one name, or differ in case alone; please report this as a fault."
+        )
 
 
 def reconcile(plan: Plan, fetched: Sequence[FetchedShard], converted: Sequence[ConvertedShard]) -> Tally:
@@ -92,17 +109,30 @@ def _members(
     surveyed: Surveyed,
     store: Store,
 ) -> Iterator[Member]:
-    exporter = registry.get(plan.request.exporter)
+    exporter = plan.exporter()
+    if isinstance(exporter, Exporter):
+        yield from _assembled(exporter, plan, fetched, converted, surveyed, store)
+    for shard in converted:
+        yield from map(decode_member, store.load_lines(shard.members))
+
+
+def _assembled(
+    exporter: Exporter[Any],
+    plan: Plan,
+    fetched: Sequence[FetchedShard],
+    converted: Sequence[ConvertedShard],
+    surveyed: Surveyed,
+    store: Store,
+) -> Iterator[Member]:
+    """The files that are made of parts of all shards."""
     assembly: Assembly[Any] = Assembly(
         options=exporter.options.model_validate(plan.options),
         datasets=load_datasets(plan, store),
         classes=ClassMap(surveyed.export_classes),
-        parts=[{name: Piece(part.path, part.sha256) for name, part in shard.parts.items()} for shard in converted],
+        parts=[{name: Piece(**part.model_dump()) for name, part in shard.parts.items()} for shard in converted],
         shard_datasets=[one.shard.dataset_index for one in fetched],
         name=plan.name,
     )
     exporter.assemble(assembly)
     for path, segments in sorted(assembly.files.items()):
         yield written_member(path, segments, store.storage)
-    for shard in converted:
-        yield from media_members(store.load_lines(shard.members))

@@ -15,11 +15,12 @@ from blocks.catalog import AnySource
 from blocks.source import parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
-from exporters import RequestError, read_options, registry
-from exporters.classes import refuse_clashes
+from exporters import BaseExporter, RequestError, read_options, registry
+from exporters.classes import build_class_map, refuse_clashes
 from exporters.errors import quoted
 from exporters.model import Dataset, encode
 from exporters.naming import safe_component
+from exporters.options import ClassOptions, ExporterOptions, ImageOptions
 from flows import progress
 from flows.policy import PATIENT
 from flows.results import Plan, Request, ShardPlan
@@ -42,6 +43,7 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
         RequestError: it cannot.
         RetriableError: the platform cannot be reached now.
     """
+    registry.reload()
     problems: list[str] = []
 
     def asked(question: Callable[[], Any], otherwise: Any = None) -> Any:
@@ -57,10 +59,16 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
     asked(lambda: source.check_filters(where))
     asked(lambda: target.storage().check_writable())
     datasets: list[Dataset] = asked(lambda: source.choose(request.datasets), [])
-    asked(lambda: refuse_clashes(datasets))
-    warnings: list[str] = []
-    for dataset in datasets if exporter else ():
-        asked(partial(_fit, request, exporter, dataset, warnings))
+    warnings = list(registry.problems)
+    if exporter and options:
+        asked(exporter.check_installed)
+        if exporter.holds.needs_media and request.media == "none":
+            problems.append(f"The format {exporter.name} is made of the files themselves; ask for --media original.")
+        for dataset in datasets:
+            asked(partial(_fit, request, exporter, options, dataset, warnings))
+        asked(partial(build_class_map, datasets, (), exporter.holds, _class_options(options)))
+    else:
+        asked(lambda: refuse_clashes(datasets))
     if problems or options is None:
         raise RequestError("\n".join(problems))
     return Checked(tuple(datasets), options.model_dump(mode="json"), where, tuple(warnings))
@@ -91,6 +99,7 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
         source=source.identity(),
         datasets=datasets,
         options=checked.options,
+        code_digest=registry.code_digest(request.exporter),
         where={name: sorted(values) for name, values in sorted(checked.where.items())},
         shards=tuple(shards),
         warnings=checked.warnings,
@@ -112,16 +121,21 @@ def _clean(name: str) -> str:
     return re.sub(r"[^\w.-]+", "-", name).strip("-.")
 
 
-def _fit(request: Request, exporter: Any, dataset: Dataset, warnings: list[str]) -> None:
+def _class_options(options: ExporterOptions) -> ClassOptions | None:
+    return options if isinstance(options, ClassOptions) else None
+
+
+def _fit(
+    request: Request, exporter: BaseExporter[Any], options: ExporterOptions, dataset: Dataset, warnings: list[str]
+) -> None:
     """Warn of what the format cannot hold of a dataset; refuse when that is all of it, or nothing may be left out."""
-    holds = exporter.holds
-    if holds.modalities is not None and dataset.modality not in holds.modalities:
+    if not registry.applies(exporter.name, dataset.modality):
+        held = exporter.holds.modalities or registry.modalities(exporter.name).names()
         raise RequestError(
-            f"The format {exporter.name} holds {' and '.join(sorted(holds.modalities))}, but dataset "
-            f"{quoted(dataset.name)} is {dataset.modality}; choose another format "
-            f"(outhaul formats --modality {dataset.modality})."
+            f"The format {exporter.name} holds {' and '.join(sorted(held))}, but dataset {quoted(dataset.name)} is "
+            f"{dataset.modality}; choose another format (outhaul formats --modality {dataset.modality})."
         )
-    misfits = holds.misfits(dataset)
+    misfits = exporter.holds.misfits(dataset, options.convert if isinstance(options, ImageOptions) else ())
     if not misfits:
         return
     shapes = ", ".join(sorted(misfits)).replace("_", " ")

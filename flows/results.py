@@ -10,6 +10,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from exporters import registry
+from exporters.plugins import AnyExporter
 from exporters.shard import MediaChoice
 from exporters.tally import Tally
 
@@ -54,6 +56,8 @@ class Plan(Frozen):
     """Where the datasets with their ontologies are kept, one a line."""
     options: dict[str, Any]
     """The exporter's options, with their defaults."""
+    code_digest: str = ""
+    """Of the plug-in that the exporter comes from; empty for built-in formats."""
     where: dict[str, list[str]]
     """The filters, sorted: the same ones however they were spelt."""
     shards: tuple[ShardPlan, ...]
@@ -63,6 +67,10 @@ class Plan(Frozen):
     @property
     def entries(self) -> int:
         return sum(shard.entries for shard in self.shards)
+
+    def exporter(self) -> AnyExporter:
+        """The exporter, made of the code that this was planned with. Raises FatalError where that is not to be had."""
+        return registry.get_as_planned(self.request.exporter, self.code_digest)
 
 
 class FetchedShard(Frozen):
@@ -86,7 +94,11 @@ class FetchedMedia(Frozen):
 
 
 class Part(Frozen):
+    """A run of bytes of a file in the workspace."""
+
     path: str
+    offset: int = 0
+    size: int
     sha256: str
 
 
@@ -95,7 +107,7 @@ class ConvertedShard(Frozen):
 
     parts: dict[str, Part]
     members: str
-    """Where the list of media that belong into the package is kept."""
+    """Where the list of files that it brings into the package is kept, media among them: a `Member` a line."""
     tally: Tally
 
 

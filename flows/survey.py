@@ -10,7 +10,6 @@ import msgspec
 from prefect import task
 
 from blocks.workspace import Workspace
-from exporters import registry
 from exporters.classes import ExportClass
 from exporters.model import encode
 from exporters.survey import survey
@@ -35,8 +34,10 @@ class Surveyed:
 @task(name="survey", task_run_name="survey", **PATIENT)
 def take_survey(plan: Plan, fetched: Sequence[FetchedShard], workspace: Workspace) -> Surveyed:
     store = workspace.open()
-    holds = registry.get(plan.request.exporter).holds
-    taken = survey(load_datasets(plan, store), (store.storage.read(shard.index) for shard in fetched), holds)
+    exporter = plan.exporter()
+    indexes = (store.storage.read(shard.index) for shard in fetched)
+    options = exporter.options.model_validate(plan.options)
+    taken = survey(load_datasets(plan, store), indexes, exporter.holds, options)
     first = taken.placements[0] if taken.placements else None
     return Surveyed(
         placements=tuple(store.save_blob(encode(placement))[0] for placement in taken.placements),

@@ -1,4 +1,4 @@
-"""Hypothesis strategies for the record model: points, boxes, outlines, masks, entries."""
+"""Hypothesis strategies for the record model: points, boxes, outlines, masks, tracks, entries."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from exporters.model import (
     Classification,
     Ellipse,
     Entry,
+    Keyframe,
     Mask,
     Media,
     Part,
@@ -24,6 +25,7 @@ from exporters.model import (
     RotatedBox,
     Shape,
     Skeleton,
+    Track,
     Unknown,
 )
 from tests.fakes.datasets import CATEGORIES, HEIGHT, KEYPOINTS, WIDTH
@@ -150,6 +152,31 @@ def skeletons(draw: st.DrawFn, width: int = WIDTH, height: int = HEIGHT) -> Skel
 
 def polylines(width: int = WIDTH, height: int = HEIGHT) -> st.SearchStrategy[Polyline]:
     return st.lists(points(width, height), min_size=2, max_size=6).map(lambda line: Polyline(tuple(line)))
+
+
+MOVING = {
+    "box": boxes(),
+    "rotated_box": rotated_boxes(),
+    "ellipse": ellipses(),
+    "polygon": polygons(),
+    "polyline": polylines(),
+    "mask": masks(),
+    "skeleton": skeletons(),
+}
+"""Shapes that a key frame can have, by name."""
+
+
+@st.composite
+def tracks(draw: st.DrawFn, kind: str | None = None, max_gap: int = 12) -> Track:
+    """Tracks of one kind of shape, whose key frames lie up to `max_gap` frames apart; some of them are outside."""
+    shape = MOVING[kind or draw(st.sampled_from(sorted(MOVING)))]
+    frame = draw(st.integers(0, 5))
+    keyframes = []
+    for _ in range(draw(st.integers(1, 5))):
+        attributes = draw(st.sampled_from(({}, {"occluded": True})))
+        keyframes.append(Keyframe(frame, draw(shape), draw(st.sampled_from((False, False, True))), attributes))
+        frame += draw(st.integers(1, max_gap))
+    return Track(tuple(keyframes))
 
 
 def shapes(margin: float = 0.0) -> st.SearchStrategy[Shape]:

@@ -17,6 +17,7 @@ from exporters import registry
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+WAIT = "for _ in $(seq 50); do (echo > /dev/tcp/127.0.0.1/8718) 2>/dev/null && break; sleep 0.2; done"
 EXPORT_ID = re.compile(r"\b[0-9a-f]{20}\b")
 
 
@@ -66,9 +67,8 @@ def test_the_first_screen_is_true(tmp_path: Path, shell: dict[str, str]) -> None
 
 def test_the_commands_work_as_written(tmp_path: Path, shell: dict[str, str]) -> None:
     """The commands of the section on the command line run one after the other, and what is shown of them is printed."""
-    wait = "for _ in $(seq 50); do (echo > /dev/tcp/127.0.0.1/8718) 2>/dev/null && break; sleep 0.2; done"
     first, *rest = commands(BLOCKS[1])
-    script = "\n".join([f"{first.removesuffix('&')} > /dev/null 2>&1 &", wait, *rest, *commands(BLOCKS[2])])
+    script = "\n".join([f"{first.removesuffix('&')} > /dev/null 2>&1 &", WAIT, *rest, *commands(BLOCKS[2])])
     output = run(script, tmp_path, shell)
 
     shown = [line for line in BLOCKS[1].splitlines() if not line.startswith("$ ")]
@@ -87,6 +87,16 @@ def test_the_table_of_formats_is_made_from_the_registry() -> None:
         for exporter in registry.all().values()
     ]
     assert table.splitlines()[2:] == rows
+
+
+def test_a_plugin_works_as_written(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The commands of the section on plug-ins make one that passes its tests, is listed, and exports."""
+    server, key, *_ = commands(BLOCKS[1])
+    script = "\n".join([f"{server.removesuffix('&')} > /dev/null 2>&1 &", WAIT, key, *commands(BLOCKS[4])])
+    output = run(script, tmp_path, shell)
+
+    assert "damage-report: " in output
+    assert "Exported damage as damage-report." in output
 
 
 def test_deployments_are_taken_by_a_server(tmp_path: Path, shell: dict[str, str]) -> None:

@@ -1,4 +1,7 @@
-"""`make bench`: this system and the bare floor, interleaved in one run, as ratios; see README.md beside this."""
+"""`make bench`: this system and the bare floor, interleaved in one run, as ratios; see README.md beside this.
+
+`make bench ARGS=formats` measures formats alone.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
+from tests.benchmarks import formats
 
 OUTHAUL = str(Path(sys.executable).with_name("outhaul"))
 FLOOR = str(Path(__file__).with_name("floor.py"))
@@ -117,4 +121,8 @@ def _print(arguments: argparse.Namespace, medians: dict[str, dict[str, float]]) 
 
 
 if __name__ == "__main__":
-    main()
+    if sys.argv[1:2] == ["formats"]:
+        sys.argv.pop(1)
+        formats.main()
+    else:
+        main()

@@ -16,7 +16,8 @@ import orjson
 import pytest
 from prefect.blocks.fields import SecretDict
 
-from blocks.folder import FolderSource, _version
+from blocks.folder import FolderSource
+from blocks.layouts.opened import Folder
 from blocks.storage import Storage
 from exporters import cocorle, masks
 from exporters.errors import RequestError, SkippableError
@@ -559,7 +560,7 @@ def test_versions_of_files_on_the_web(before: dict[str, Any], after: dict[str, A
         storage.fs = SimpleNamespace(
             info=lambda path: {"name": "https://h/1.png", **info}, ukey=lambda path: "constant"
         )
-        return _version(storage, "1.png")
+        return Folder(storage, "", "").version("1.png")
 
     assert (version(before) == version(after)) == is_same
 

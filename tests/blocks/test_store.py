@@ -16,6 +16,7 @@ from pathlib import Path
 import fsspec
 import pytest
 
+from blocks.ranges import stream_range
 from blocks.storage import Storage
 from blocks.store import Store, media_key, media_path
 from blocks.workspace import Workspace
@@ -80,6 +81,7 @@ def test_workspaces_have_names_of_their_own(tmp_path: Path) -> None:
 
 _WHO = """
 import sys, time
+from blocks.ranges import stream_range
 from blocks.storage import Storage
 from blocks.store import Store
 while time.time() < float(sys.argv[2]):
@@ -241,6 +243,7 @@ def test_spooled_files_are_on_the_stores_disk(tmp_path: Path) -> None:
 _KEEP = """
 import hashlib, sys, time, zlib
 from pathlib import Path
+from blocks.ranges import stream_range
 from blocks.storage import Storage
 from blocks.store import Store, media_key
 from exporters.upright import MediaFile
@@ -291,3 +294,38 @@ def test_threads_keep_the_same_at_once(store: Store, tmp_path: Path) -> None:
         thread.join()
     assert failures == []
     assert all(store.known_media(media_key(str(number))) == file_of(data) for number in range(8))
+
+
+# -- runs of bytes ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("offset", "size"), [(0, 5), (0, 0), (4_194_300, 10), (5, 9_000_000), (9_999_990, 10), (9_999_990, 99), (2, 1)]
+)
+def test_a_stretch_of_a_file_is_read(store: Store, offset: int, size: int) -> None:
+    """Any stretch of a file is read as it is, also across the blocks in which a far store is read."""
+    data = bytes(index % 251 for index in range(10_000_000))
+    store.storage.write("pack", [data])
+    assert b"".join(stream_range(store.storage, "pack", offset, size)) == data[offset : offset + size]
+
+
+def test_many_small_stretches_take_few_requests(s3: str) -> None:
+    """A thousand small files out of one pack are read from a far store with one request for some megabytes."""
+    storage = Storage(s3)
+    storage.write("pack", [bytes(1_000_000)])
+    asked = 0
+    cat_file = storage.fs.cat_file
+
+    def counting(*arguments: object, **options: object) -> bytes:
+        nonlocal asked
+        asked += 1
+        data: bytes = cat_file(*arguments, **options)
+        return data
+
+    storage.fs.cat_file = counting
+    try:
+        for offset in range(0, 1_000_000, 1_000):
+            assert len(b"".join(stream_range(storage, "pack", offset, 1_000))) == 1_000
+    finally:
+        del storage.fs.cat_file
+    assert asked == 1

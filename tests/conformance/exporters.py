@@ -6,23 +6,25 @@ What shards are told travels as bytes, as it does between machines.
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
-from typing import Any
+from typing import IO, Any
 
-import msgspec
+from msgspec.structs import replace
 
 from exporters import ExporterOptions, Shard, read_options
-from exporters.base import Assembly, Exporter, Piece
+from exporters.base import Exporter
 from exporters.classes import ClassMap
-from exporters.model import Dataset, Entry, Media
+from exporters.model import Box, Dataset, Entry, Media, Shape
 from exporters.shard import MediaChoice
-from exporters.survey import Placement, ShardIndex, survey
-from exporters.tally import Tally, total
+from exporters.tally import Tally
+from exporters.testing.sharded import run_shards
 from exporters.upright import MediaFile
-from tests.fakes.datasets import fetched
+from tests.fakes.datasets import TEXT, fetched, media_bytes, one_of_each
 
 Files = Callable[[Media], MediaFile | str]
 Entries = Mapping[str, Sequence[Entry]]
@@ -48,29 +50,6 @@ class Export:
                 handle.write(data)
 
 
-@dataclass
-class _Workspace:
-    """Parts of all shards, by path."""
-
-    parts: dict[str, bytearray] = field(default_factory=dict)
-
-    def appender(self, shard: int) -> Callable[[str, bytes, bytes], None]:
-        def append(part: str, data: bytes, separator: bytes) -> None:
-            path = f"{shard}/{part}"
-            if path in self.parts:
-                self.parts[path] += separator
-            self.parts.setdefault(path, bytearray()).extend(data)
-
-        return append
-
-    def pieces(self, shard: int) -> dict[str, Piece]:
-        prefix = f"{shard}/"
-        return {path.removeprefix(prefix): Piece(path) for path in self.parts if path.startswith(prefix)}
-
-    def read(self, piece: Piece) -> bytes:
-        return bytes(self.parts[piece.path])
-
-
 def run_export(
     exporter: Exporter[Any],
     datasets: Sequence[Dataset],
@@ -87,46 +66,81 @@ def run_export(
     by_dataset = entries if isinstance(entries, Mapping) else {datasets[0].id: entries}
     read: ExporterOptions = read_options(exporter, options or {})
     cut = [
-        (index, dataset, chunk)
+        (index, chunk)
         for index, dataset in enumerate(datasets)
         for chunk in _chunks(by_dataset.get(dataset.id, ()), shard_size)
     ]
-    plan = survey(datasets, [_index(chunk) for _, _, chunk in cut], exporter.holds)
-    workspace = _Workspace()
-    medias: dict[str, MediaFile] = {}
-    tallies = []
-    for number, ((_, dataset, chunk), placement) in enumerate(zip(cut, plan.placements, strict=True)):
-        shard = Shard(
-            exporter,
-            read,
-            msgspec.json.decode(msgspec.json.encode(placement), type=Placement),
-            dataset=dataset,
-            media=media,
-            files=None if media == "none" else files,
-            skips_faults=skips_faults,
-            append=workspace.appender(number),
-        )
-        for member in shard.run(watch(chunk, shard) if watch else chunk):
-            if member.path in medias:
-                raise AssertionError(f"two media are both to lie at {member.path!r}")
-            medias[member.path] = member.file
-        tallies.append(shard.counters.tally())
-    package: Assembly[Any] = Assembly(
-        options=read,
-        datasets=datasets,
-        classes=plan.classes,
-        parts=[workspace.pieces(number) for number in range(len(cut))],
-        shard_datasets=[index for index, _, _ in cut],
-        name="export",
+    contents = _Contents(by_dataset)
+    made = run_shards(
+        exporter,
+        read,
+        datasets,
+        cut,
+        media=media,
+        files=files,
+        open_media=contents.open,
+        skips_faults=skips_faults,
+        watch=watch,
     )
-    exporter.assemble(package)
-    described = {
-        path: b"".join(workspace.read(one) if isinstance(one, Piece) else one for one in segments)
-        for path, segments in package.files.items()
-    }
-    if described.keys() & medias.keys():
-        raise AssertionError(f"a file and a media are both to lie at {sorted(described.keys() & medias.keys())}")
-    return Export(described, medias, total(tallies), plan.classes)
+    return Export(made.files, made.medias, made.tally, made.classes)
+
+
+class _Contents:
+    """Bytes of fetched files, made when the first of them is asked for."""
+
+    def __init__(self, entries: Entries) -> None:
+        self._entries = entries
+        self._by_digest: dict[str, bytes] = {}
+
+    def open(self, file: MediaFile) -> IO[bytes]:
+        if not self._by_digest:
+            made = map(media_bytes, _medias(self._entries))
+            self._by_digest = {hashlib.sha256(data).hexdigest(): data for data in made}
+        return io.BytesIO(self._by_digest[file.sha256])
+
+
+def _medias(entries: Entries) -> Iterator[Media]:
+    return (media for some in entries.values() for entry in some for media in entry.medias)
+
+
+def suited(exporter: Exporter[Any], entries: Iterable[Entry]) -> list[Entry]:
+    """The entries as a format can have them: of a modality that it holds, with a shape that it holds for each box."""
+    holds = exporter.holds
+    kind = "image" if holds.modalities is None or "image" in holds.modalities else min(holds.modalities)
+    shape = None
+    if holds.shapes is not None and "box" not in holds.shapes:
+        shape = one_of_each()[min(holds.shapes - {"relation"}, key=SUITED.index)]
+    return [_suited(entry, shape, MIME_TYPES[kind]) for entry in entries]
+
+
+SUITED = (
+    "classification",
+    "track",
+    "text_span",
+    "time_span",
+    "polygon",
+    "rotated_box",
+    "mask",
+    "skeleton",
+    "ellipse",
+    "polyline",
+)
+"""The shapes that stand for a box in formats without boxes, the likeliest first."""
+MIME_TYPES = {"image": "image/png", "video": "video/mp4", "audio": "audio/wav", "text": "text/plain"}
+
+
+def _suited(entry: Entry, shape: Shape | None, mime_type: str) -> Entry:
+    annotations = entry.annotations
+    if shape is not None:
+        annotations = tuple(replace(one, shape=shape) if isinstance(one.shape, Box) else one for one in annotations)
+    medias = entry.medias
+    if mime_type != "image/png":
+        medias = tuple(
+            replace(one, mime_type=mime_type, frame_rate=25.0, frames_count=50, duration=2.0) for one in medias
+        )
+    # Where no media is asked for, a text is known from its attribute alone.
+    attributes = {"text": TEXT, **entry.attributes} if mime_type == "text/plain" else entry.attributes
+    return replace(entry, annotations=annotations, medias=medias, attributes=attributes)
 
 
 def check_path(path: str) -> None:
@@ -151,10 +165,3 @@ def _chunks(entries: Sequence[Entry], size: int) -> Iterator[list[Entry]]:
     passing = iter(entries)
     while chunk := list(islice(passing, size)):
         yield chunk
-
-
-def _index(entries: Iterable[Entry]) -> bytes:
-    index = ShardIndex()
-    for entry in entries:
-        index.add(entry)
-    return index.to_bytes()

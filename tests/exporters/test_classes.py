@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -10,7 +11,9 @@ from hypothesis import strategies as st
 
 from exporters.classes import ClassMap, build_class_map
 from exporters.errors import RequestError
+from exporters.holds import ClassNumbers, Holds
 from exporters.model import Category
+from exporters.options import ImageOptions
 from tests.fakes import hostile
 from tests.fakes.datasets import dataset
 
@@ -18,9 +21,14 @@ BOXES = frozenset({"box"})
 
 
 def build(
-    *categories: Category, seen: Iterable[tuple[str, str]] = (), shapes: frozenset[str] | None = None
+    *categories: Category,
+    seen: Iterable[tuple[str, str]] = (),
+    shapes: frozenset[str] | None = None,
+    class_numbers: ClassNumbers = "source",
+    **options: Any,
 ) -> ClassMap:
-    return build_class_map([dataset(categories=categories)], seen, shapes)
+    holds = Holds(shapes=shapes, class_numbers=class_numbers)
+    return build_class_map([dataset(categories=categories)], seen, holds, ImageOptions(**options))
 
 
 def numbers(classes: ClassMap) -> dict[str, int]:
@@ -70,14 +78,14 @@ def test_numbers_given_twice_are_not_used() -> None:
     """Where two categories have one number, of two datasets say, all are counted from 1."""
     one = dataset("d1", [Category(id="a", name="a", number=1)])
     two = dataset("d2", [Category(id="b", name="b", number=1)])
-    assert numbers(build_class_map([one, two], [], None)) == {"a": 1, "b": 2}
+    assert numbers(build_class_map([one, two], [], Holds())) == {"a": 1, "b": 2}
 
 
 def test_category_of_two_datasets_is_one_class() -> None:
     """A category that two datasets declare is one class, in the place of the first."""
     one = dataset("d1", [Category(id="a", name="a"), Category(id="b", name="b")])
     two = dataset("d2", [Category(id="c", name="c"), Category(id="a", name="a")])
-    assert numbers(build_class_map([one, two], [], None)) == {"a": 1, "b": 2, "c": 3}
+    assert numbers(build_class_map([one, two], [], Holds())) == {"a": 1, "b": 2, "c": 3}
 
 
 def test_category_of_other_shapes_is_no_class() -> None:
@@ -132,7 +140,7 @@ def test_name_that_imitates_another_with_its_id_is_kept_apart() -> None:
 def test_hostile_categories_are_kept_apart() -> None:
     """Every category of hostile names is found by its id, under a number of its own."""
     hostile_dataset = hostile.categories()
-    classes = build_class_map([hostile_dataset], [], None)
+    classes = build_class_map([hostile_dataset], [], Holds())
     found = [classes.get(category.id) for category in hostile_dataset.categories]
     assert [one and one.number for one in found] == list(range(1, len(hostile_dataset.categories) + 1))
 
@@ -156,10 +164,132 @@ def test_one_id_for_two_things_is_refused() -> None:
     zoo = dataset("zoo", categories=[Category(id="1", name="cat", number=1)])
     pound = dataset("pound", categories=[Category(id="1", name="dog", number=1)])
     with pytest.raises(RequestError, match="“1” is “cat” in one dataset and “dog” in another; export them one"):
-        build_class_map([zoo, pound], [], None)
+        build_class_map([zoo, pound], [], Holds())
 
 
 def test_a_category_that_only_annotations_know_keeps_its_number() -> None:
     """Where the source numbers its categories, one that it forgot to declare is written under its own number."""
     classes = build(Category(id="1", name="cat", number=1), seen=[("99", "box")])
     assert numbers(classes) == {"1": 1, "99": 99}
+
+
+# -- options ----------------------------------------------------------------------------------------------------------
+
+PETS = (
+    Category(id="1", name="animal"),
+    Category(id="2", name="dog", parent="1"),
+    Category(id="3", name="cat", parent="1"),
+    Category(id="4", name="poodle", parent="2"),
+    Category(id="5", name="car", parent="vehicle"),
+)
+"""`vehicle` is no category itself, as COCO's supercategories are none."""
+
+
+def named(classes: ClassMap) -> dict[str, list[str]]:
+    return {one.name: [one.id, *one.others] for one in classes.classes}
+
+
+def test_classes_are_renamed() -> None:
+    """A class gets its new name, and keeps its place in the order."""
+    classes = build(*PETS, rename_classes={"dog": "hound"})
+    assert [one.name for one in classes.classes] == ["animal", "hound", "cat", "poodle", "car"]
+
+
+def test_classes_of_one_new_name_are_merged() -> None:
+    """Classes that are given one name are one class, to which the annotations of all of them belong."""
+    classes = build(*PETS, rename_classes={"dog": "pet", "cat": "pet", "poodle": "pet"})
+    assert named(classes) == {"animal": ["1"], "pet": ["2", "3", "4"], "car": ["5"]}
+    assert {classes.get(id_) for id_ in "234"} == {classes.classes[1]}
+    assert numbers(classes) == {"1": 1, "2": 2, "5": 3}
+
+
+def test_class_is_merged_into_one_that_has_the_name() -> None:
+    """A class renamed to the name of another, before or behind it, becomes one with it."""
+    assert named(build(*PETS, rename_classes={"poodle": "dog"}))["dog"] == ["2", "4"]
+    assert named(build(*PETS, rename_classes={"animal": "cat"}))["cat"] == ["1", "3"]
+
+
+def test_merging_different_keypoints_is_refused() -> None:
+    """Two skeletons cannot be one class: their points mean different things."""
+    person = Category(id="p", name="person", keypoints=("nose",))
+    with pytest.raises(RequestError, match="different keypoints"):
+        build(*PETS, person, rename_classes={"person": "dog"})
+
+
+def test_classes_are_dropped_or_chosen() -> None:
+    """Dropped classes are gone, and of chosen ones only they are left, each counted anew without a gap."""
+    assert numbers(build(*PETS, drop_classes=["dog", "car"])) == {"1": 1, "3": 2, "4": 3}
+    chosen = build(*PETS, only_classes=["cat", "car"])
+    assert numbers(chosen) == {"3": 1, "5": 2}
+    assert chosen.get("1") is None
+
+
+def test_hierarchy_is_folded_or_spelt_out() -> None:
+    """Nested classes can all be their topmost one, or carry the path to them."""
+    assert named(build(*PETS, hierarchy="root")) == {"animal": ["1", "2", "3", "4"], "vehicle": ["5"]}
+    assert list(named(build(*PETS, hierarchy="path"))) == [
+        *("animal", "animal/dog", "animal/cat", "animal/dog/poodle", "vehicle/car"),
+    ]
+
+
+def test_class_is_meant_by_its_path_too() -> None:
+    """Two classes of one name under different parents are told apart by their paths."""
+    fruit = Category(id="6", name="fruit"), Category(id="7", name="date", parent="6")
+    event = Category(id="8", name="event"), Category(id="9", name="date", parent="8")
+    classes = build(*fruit, *event, rename_classes={"event/date": "day"})
+    assert named(classes) == {"fruit": ["6"], "date": ["7"], "event": ["8"], "day": ["9"]}
+
+
+def test_circular_hierarchy_ends() -> None:
+    """Categories that are each other's parent do not hang the export."""
+    assert build(Category(id="a", name="a", parent="b"), Category(id="b", name="b", parent="a"), hierarchy="path")
+
+
+@pytest.mark.parametrize("option", ["drop_classes", "only_classes", "rename_classes"])
+def test_unknown_class_is_refused_by_name(option: str) -> None:
+    """A class that an option names and nobody knows is a mistake, answered with the likeliest one meant."""
+    given: Any = {"dgo": "x"} if option == "rename_classes" else ["dgo"]
+    with pytest.raises(RequestError, match=r"dgo.*dog"):
+        build(*PETS, **{option: given})
+
+
+def test_given_numbers_hold_and_the_rest_follows() -> None:
+    """Classes keep the numbers of an earlier export; new ones are appended; ones that are gone keep theirs reserved."""
+    classes = build(*PETS[:3], class_map={"dog": 1, "bird": 7, "animal": 3})
+    assert {one.name: one.number for one in classes.classes} == {"dog": 1, "animal": 3, "bird": 7, "cat": 8}
+
+
+def test_given_numbers_win_over_the_sources() -> None:
+    """With a class map, the source's own numbers do not matter."""
+    classes = build(Category(id="a", name="a", number=9), Category(id="b", name="b", number=4), class_map={"b": 1})
+    assert numbers(classes) == {"b": 1, "a": 2}
+
+
+def test_formats_without_gaps_count_from_their_first_number() -> None:
+    """Where a format numbers classes without a gap, the source's numbers give way, in the order of the project."""
+    numbered = Category(id="a", name="a", number=9), Category(id="b", name="b", number=4)
+    assert numbers(build(*numbered, class_numbers="from_0")) == {"a": 0, "b": 1}
+    assert numbers(build(*numbered, class_numbers="from_1")) == {"a": 1, "b": 2}
+    assert numbers(build(*numbered, class_numbers="from_0", class_map={"b": 0})) == {"b": 0, "a": 1}
+
+
+@pytest.mark.parametrize("given", [{"a": 1, "b": 1}, {"a": -1}])
+def test_class_map_that_cannot_be_is_refused(given: dict[str, int]) -> None:
+    """Two classes of one number, or a number below 0, are refused."""
+    with pytest.raises(RequestError, match="class_map"):
+        build(*PETS, class_map=given)
+
+
+def test_class_map_with_gaps_is_refused_where_there_is_no_room() -> None:
+    """A format that numbers classes without a gap says so, instead of inventing classes."""
+    with pytest.raises(RequestError, match="from 0 without a gap"):
+        build(*PETS, class_numbers="from_0", class_map={"dog": 0, "cat": 2})
+
+
+def test_classes_count_from_any_number() -> None:
+    """Where it is asked for, classes count from another number, whatever the source's own are."""
+    numbered = Category(id="a", name="a", number=9), Category(id="b", name="b", number=4)
+    assert numbers(build(*numbered, first_class=0)) == {"a": 0, "b": 1}
+    assert numbers(build(*PETS[:2], first_class=100)) == {"1": 100, "2": 101}
+    with pytest.raises(RequestError, match="count from 0"):
+        build(*PETS, class_numbers="from_0", first_class=1)

@@ -21,9 +21,12 @@ from exporters.model import (
     Point,
     Polygon,
     Polyline,
+    Relation,
     RotatedBox,
     Shape,
     Skeleton,
+    TextSpan,
+    TimeSpan,
     Unknown,
 )
 from tests import strategies
@@ -246,7 +249,17 @@ def test_skeleton_with_an_outline_is_as_large_as_that() -> None:
 
 
 @pytest.mark.parametrize(
-    "shape", [Classification(), Unknown("cuboid"), Skeleton(((0, 0),), (0,)), Mask(4, 3, (12,)), Mask(0, 0, ())]
+    "shape",
+    [
+        Classification(),
+        Unknown("cuboid"),
+        Skeleton(((0, 0),), (0,)),
+        Mask(4, 3, (12,)),
+        Mask(0, 0, ()),
+        TextSpan(3, 9, "castle"),
+        TimeSpan(1.5, 2.5),
+        Relation("a", "b"),
+    ],
 )
 def test_shape_without_a_place_has_no_bounds(shape: Shape) -> None:
     """A shape that marks nothing has no bounds and no area."""
@@ -409,6 +422,13 @@ def test_turning_keeps_the_area(orientation: int, shape: Shape) -> None:
     """No turn makes a shape larger or smaller."""
     moved = geometry.to_upright(shape, WIDTH, HEIGHT, orientation)
     assert geometry.area(moved) == pytest.approx(geometry.area(shape), abs=1e-6)
+
+
+@ALL_ORIENTATIONS
+@pytest.mark.parametrize("shape", [Classification(), TextSpan(3, 9), TimeSpan(1.5, 2.5), Relation("a", "b")])
+def test_shape_without_a_place_does_not_turn(orientation: int, shape: Shape) -> None:
+    """What lies in a text, in time or between annotations is the same whichever way up the picture is."""
+    assert geometry.to_upright(shape, WIDTH, HEIGHT, orientation) is shape
 
 
 def test_outline_of_a_skeleton_turns_with_it() -> None:

@@ -11,7 +11,7 @@ from msgspec import Raw
 from exporters.json import JsonExporter
 from exporters.model import compact
 from tests.conformance.exporters import run_export
-from tests.fakes.datasets import annotation, dataset, entry, one_of_each, picture
+from tests.fakes.datasets import SQUARE, annotation, dataset, entry, one_of_each, picture
 
 GOLDEN = Path(__file__).parent / "golden" / "json" / "export.json"
 
@@ -100,7 +100,8 @@ def test_nothing_is_left_out() -> None:
     assert tally.by_shape == dict.fromkeys(one_of_each(), 1)
 
 
-def test_entry_without_record_is_an_empty_object() -> None:
-    """An entry that no platform sent has an empty record, not a missing one."""
-    made = exported(entry("e1", raw=Raw(b"{}")), media="none")
-    assert b'{"entry":{},' in made
+def test_entry_without_record_is_written_in_the_record_model() -> None:
+    """What no platform sent is written with all that is known of it, not as an empty object."""
+    (read,) = json.loads(exported(entry("e1", SQUARE, raw=Raw(b"{}")), media="none"))["datasets"][0]["entries"]
+    assert (read["entry"]["id"], read["entry"]["name"]) == ("e1", "e1.png")
+    assert read["annotations"] == [{"annotation": "e1-a1"}]

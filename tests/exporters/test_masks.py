@@ -129,6 +129,15 @@ def test_parts_are_joined_by_union() -> None:
     assert (masks.rasterize(PAIR.parts, WIDTH, HEIGHT) == (one | two)).all()
 
 
+def test_parts_outside_the_picture_paint_nothing() -> None:
+    """Parts beside, above or far beyond the picture leave no pixel, and those across its border only what is inside."""
+    for x, y in ((-50, 5), (WIDTH + 50, 5), (5, -50), (5, HEIGHT + 50), (1e9, 1e9)):
+        assert not masks.rasterize([Part(((x, y), (x + 9, y), (x, y + 9)))], WIDTH, HEIGHT).any()
+    corner = masks.rasterize([Part(((-5, -5), (3, -5), (3, 2), (-5, 2)))], WIDTH, HEIGHT)
+    assert corner.sum() == 6
+    assert corner[:2, :3].all()
+
+
 def crossings(ring: tuple[Point, ...], x: float, y: float) -> int:
     """How often a ray to the right of a point meets a ring, one edge after the other."""
     count = 0

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import io
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 import pytest
+from msgspec import Raw
+from PIL import ExifTags, Image
 
-from exporters.base import Assembly, Exporter, Holds, Item, NoOptions
+from exporters import Assembly, Exporter, Holds, Item, NoOptions
 from exporters.errors import FatalError, SkippableError
+from exporters.jsonl import JsonlExporter
 from exporters.model import Box, Entry, Media
+from exporters.options import RecordOptions
 from exporters.shard import Shard
 from exporters.survey import Placement
 from exporters.tally import LeftOut
+from exporters.testing.sharded import Output
 from exporters.upright import MediaFile
 from tests.conformance.exporters import Export, run_export
 from tests.fakes import hostile
-from tests.fakes.datasets import dataset, entry, fetched, picture
+from tests.fakes.datasets import HEIGHT, WIDTH, annotation, dataset, entry, fetched, media_bytes, picture
 
 BOX = Box(1.0, 1.0, 5.0, 5.0)
 Convert = Callable[[Item, Shard[Any]], None]
@@ -28,11 +35,11 @@ class ScriptedExporter(Exporter[NoOptions]):
     name = "scripted"
     description = "For tests."
     version = 1
-    holds: ClassVar[Holds] = Holds()
     options = NoOptions
 
-    def __init__(self, script: Convert) -> None:
+    def __init__(self, script: Convert, holds: Holds | None = None) -> None:
         self._script = script
+        self.holds = holds or Holds()  # type: ignore[misc]
 
     def convert(self, item: Item, shard: Shard[NoOptions]) -> None:
         self._script(item, shard)
@@ -46,8 +53,8 @@ def keep(item: Item, shard: Shard[Any]) -> None:
     shard.keep(item.entry.annotations)
 
 
-def run(script: Convert, *entries: Entry, **options: Any) -> Export:
-    return run_export(ScriptedExporter(script), [dataset()], entries, **options)
+def run(script: Convert, *entries: Entry, holds: Holds | None = None, **options: Any) -> Export:
+    return run_export(ScriptedExporter(script, holds), [dataset()], entries, **options)
 
 
 # -- books ------------------------------------------------------------------------------------------------------------
@@ -137,7 +144,7 @@ def test_numbers_do_not_depend_on_what_is_left_out() -> None:
     seen: list[tuple[int, list[int]]] = []
 
     def script(item: Item, shard: Shard[Any]) -> None:
-        seen.append((item.number, list(item.annotation_numbers)))
+        seen.append((item.number, [one.number for one in item.annotations]))
         shard.leave_out("odd") if item.number % 2 else keep(item, shard)
 
     entries = [entry("e1", BOX, BOX), entry("e2", BOX), entry("e3"), entry("e4", BOX)]
@@ -237,9 +244,93 @@ def test_file_of_another_size_is_a_fault() -> None:
     assert export.files["out.txt"] == b"e2"
 
 
+def test_file_of_an_entry_left_out_is_not_written() -> None:
+    """A small file takes effect when its entry is kept, and only then."""
+
+    def script(item: Item, shard: Shard[Any]) -> None:
+        shard.write(f"labels/{item.stem}.txt", b"x")
+        keep(item, shard) if item.entry.id == "e1" else shard.leave_out("it is the second")
+
+    assert set(run(script, entry("e1"), entry("e2")).files) == {"labels/e1.txt", "out.txt"}
+
+
+def test_position_of_a_picture_is_redacted() -> None:
+    """Under redact=positions the delivered picture says no longer where it was taken; without it, it does."""
+    located = Image.new("RGB", (WIDTH, HEIGHT))
+    exif = located.getexif()
+    exif.get_ifd(ExifTags.IFD.GPSInfo)[ExifTags.GPS.GPSLatitudeRef] = "N"
+    buffer = io.BytesIO()
+    located.save(buffer, "JPEG", exif=exif)
+    data = buffer.getvalue()
+    file = MediaFile(sha256=hashlib.sha256(data).hexdigest(), size=len(data), crc32=0, width=WIDTH, height=HEIGHT)
+    output = Output(lambda _file: io.BytesIO(data))
+    for redact in ([], ["positions"]):
+        options = RecordOptions.model_validate({"redact": redact})
+        one = Shard(
+            JsonlExporter(), options, Placement(), dataset=dataset(), media="original", files=lambda _media: file,
+            skips_faults=False, output=output,
+        )  # fmt: skip
+        one.run([entry("e1")])
+    assert [member.path for member in output.medias] == ["images/e1.png"]
+    ((path, redacted),) = output.files
+    assert path == "images/e1.png"
+    assert not Image.open(io.BytesIO(redacted)).getexif().get_ifd(ExifTags.IFD.GPSInfo)
+
+
+def test_position_that_cannot_be_taken_out_is_a_fault() -> None:
+    """Under redact=positions, a file that may say where it was taken and cannot be cleaned is not delivered."""
+    film = entry("e1", medias=(picture("m", mime_type="video/mp4"),))
+    with pytest.raises(FatalError, match=r"m\.png is of a kind whose position cannot be taken out"):
+        run_export(JsonlExporter(), [dataset()], [film], options={"redact": "positions"})
+    made = run_export(JsonlExporter(), [dataset()], [film], options={"redact": "positions"}, skips_faults=True)
+    assert made.tally.has_faults
+    assert not made.medias
+
+
+def test_authors_are_redacted() -> None:
+    """Under redact=authors neither names of people nor the platform's records, which hold them, are delivered."""
+    one = entry("e1", annotation("a", BOX, created_by="ada@example.org", raw=Raw(b'{"by":"ada@example.org"}')))
+    files = run_export(JsonlExporter(), [dataset()], [one], options={"redact": "authors"}).files
+    assert not any(b"ada@" in data for data in files.values())
+    assert any(b"ada@" in data for data in run_export(JsonlExporter(), [dataset()], [one]).files.values())
+
+
+def test_embedded_media_counts_as_out() -> None:
+    """A format that embeds media reads the bytes; the file does not lie beside, and counts as exported."""
+    read = []
+
+    def script(item: Item, shard: Shard[Any]) -> None:
+        original = item.entry.original
+        assert original is not None
+        read.append(shard.read_media(original))
+        keep(item, shard)
+
+    one = entry("e1")
+    made = run(script, one, holds=Holds(embeds_media=True))
+    assert read == [media_bytes(one.medias[0])]
+    assert not made.medias
+    assert made.tally.went_out["medias"] == 1
+
+
+def test_exporter_may_finish_a_shard() -> None:
+    """After the last entry of a shard the exporter writes what could only be written then, from the shard's memory."""
+
+    class Counting(ScriptedExporter):
+        def finish(self, shard: Shard[Any]) -> None:
+            shard.append("lines", b"/%d" % shard.memory.get("count", 0))
+
+    def script(item: Item, shard: Shard[Any]) -> None:
+        shard.memory["count"] = shard.memory.get("count", 0) + 1
+        keep(item, shard)
+
+    entries = [entry("e1"), entry("e2"), entry("e3")]
+    made = run_export(Counting(script), [dataset()], entries, shard_size=2)
+    assert made.files["out.txt"].replace(b" ", b"") == b"e1e2/2e3/1"
+
+
 def test_shard_runs_without_a_survey() -> None:
     """A shard of an export that is one shard needs no more than the default placement."""
-    out: list[bytes] = []
+    output = Output(lambda _file: io.BytesIO())
     shard = Shard(
         ScriptedExporter(keep),
         NoOptions(),
@@ -248,7 +339,7 @@ def test_shard_runs_without_a_survey() -> None:
         media="none",
         files=None,
         skips_faults=False,
-        append=lambda _part, data, _separator: out.append(data),
+        output=output,
     )
-    assert list(shard.run([entry("e1"), entry("e2")])) == []
-    assert out == [b"e1", b"e2"]
+    shard.run([entry("e1"), entry("e2")])
+    assert output.parts == {"lines": b"e1 e2"}

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import io
 import zlib
 from collections.abc import Iterable
 from typing import Any
 
 import orjson
 from msgspec import Raw
+from PIL import Image
 
 from exporters.model import (
     SHAPES,
@@ -19,14 +22,19 @@ from exporters.model import (
     Dataset,
     Ellipse,
     Entry,
+    Keyframe,
     Mask,
     Media,
     Part,
     Polygon,
     Polyline,
+    Relation,
     RotatedBox,
     Shape,
     Skeleton,
+    TextSpan,
+    TimeSpan,
+    Track,
     Unknown,
 )
 from exporters.upright import MediaFile
@@ -67,6 +75,16 @@ def one_of_each() -> dict[str, Shape]:
         "polyline": Polyline(((1.0, 1.0), (5.0, 9.0), (12.0, 3.0))),
         "mask": BLOB,
         "skeleton": Skeleton(((12.0, 5.0), (6.0, 14.0), (0.0, 0.0)), (2, 1, 0)),
+        "track": Track(
+            (
+                Keyframe(2, Box(8.0, 6.0, 16.0, 12.0)),
+                Keyframe(6, Box(12.0, 10.0, 16.0, 12.0)),
+                Keyframe(8, Box(12.0, 10.0, 16.0, 12.0), is_outside=True),
+            )
+        ),
+        "text_span": TextSpan(4, 7, "met"),
+        "time_span": TimeSpan(0.5, 2.25),
+        "relation": Relation("e1-a1", "e1-a2"),
         "classification": Classification(),
         "unknown": Unknown("cuboid"),
     }
@@ -118,9 +136,25 @@ def entry(id_: str, *shapes: Shape | Annotation, **values: Any) -> Entry:
     return Entry(id=id_, **(defaults | values))
 
 
+TEXT = "Ada met Émile in Köln 🦖.\nThey walked."
+"""What a text entry says."""
+
+
 def media_bytes(media: Media) -> bytes:
-    """What stands for the bytes of a media: unlike for unlike `ref`s."""
-    return b"bytes of " + media.ref.encode()
+    """The bytes of a media, unlike for unlike `ref`s: a real picture of its size, a text, or what stands for it."""
+    kind = (media.mime_type or "").partition("/")[0]
+    if kind == "image" and media.width and media.height:
+        return _png(media.width, media.height, media.ref)
+    return TEXT.encode() if kind == "text" else b"bytes of " + media.ref.encode("utf-8", "surrogatepass")
+
+
+@functools.cache
+def _png(width: int, height: int, ref: str) -> bytes:
+    """A picture of one colour, made of `ref`."""
+    color = tuple(hashlib.sha256(ref.encode("utf-8", "surrogatepass")).digest()[:3])
+    buffer = io.BytesIO()
+    Image.new("RGB", (width, height), color).save(buffer, "PNG", compress_level=0)  # the same bytes from any zlib
+    return buffer.getvalue()
 
 
 def fetched(media: Media) -> MediaFile:

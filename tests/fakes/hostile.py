@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from exporters.model import Box, Category, Dataset, Entry
 from tests.fakes.datasets import SQUARE, annotation, dataset, entry
 
@@ -123,10 +125,10 @@ def entries(dataset_id: str = "d1") -> list[Entry]:
     ]
 
 
-def categories(id_: str = "d1") -> Dataset:
+def categories(id_: str = "d1", **values: Any) -> Dataset:
     """A dataset whose categories have hostile names, meet but for case, or share a name."""
     names = [*NAMES, "Car", "car", "CAR", "car", "car (x)"]
-    return dataset(id_, [Category(id=f"c{index}", name=name) for index, name in enumerate(names)])
+    return dataset(id_, [Category(id=f"c{index}", name=name) for index, name in enumerate(names)], **values)
 
 
 def degenerate() -> Entry:
@@ -143,10 +145,9 @@ def degenerate() -> Entry:
     )
 
 
-def of_every_category(hostile: Dataset) -> Entry:
-    """An entry with a box of each category."""
-    boxes = (
-        annotation(f"a{index}", Box(1.0, 2.0, 3.0, 4.0), category_id=category.id)
+def of_every_category(hostile: Dataset) -> list[Entry]:
+    """An entry for each category, with a box of it."""
+    return [
+        entry(f"e{index}", annotation(f"a{index}", Box(1.0, 2.0, 3.0, 4.0), category_id=category.id))
         for index, category in enumerate(hostile.categories)
-    )
-    return entry("all", *boxes)
+    ]

@@ -23,7 +23,7 @@ from blocks.sandbox import shapes
 from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from blocks.target import Target
-from exporters import BUILTIN, FatalError, Item, RequestError, Shard
+from exporters import FatalError, Item, RequestError, Shard, registry
 from exporters.json import JsonExporter
 from flows.results import Summary
 from tests.flows.harness import Exports, Platform
@@ -187,7 +187,7 @@ def test_an_exporter_that_loses_something_fails_the_run(
     exports: Exports, platform: Platform, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run whose sums differ fails, and delivers nothing."""
-    monkeypatch.setattr("exporters.registry._builtin", (*BUILTIN, ForgetfulExporter))
+    monkeypatch.setitem(registry._builtin, "forgetful", ForgetfulExporter)
 
     with pytest.raises(FatalError, match="do not add up"):
         exports.run(platform.source, exporter="forgetful")
@@ -411,4 +411,4 @@ def test_the_run_leaves_a_summary_and_a_table_in_prefect(exports: Exports, platf
         artifacts = client.read_artifacts()
     text = next(one.data for one in artifacts if one.key == "export-summary" and summary.delivery.link in one.data)
     assert "| entries | 24 | 23 | 1 |" in text
-    assert any("COCO cannot hold the shape ellipse" in one.data for one in artifacts if one.key == "export-left-out")
+    assert any("coco cannot hold the shape ellipse" in one.data for one in artifacts if one.key == "export-left-out")

@@ -1,0 +1,228 @@
+"""Pascal VOC: `Annotations/<stem>.xml`, `JPEGImages/<stem>.jpg`, splits in `ImageSets/Main/`; or all side by side.
+
+The folders lie at the top or, as in the original, in `VOCdevkit/VOC2012/`: each year is a dataset. Roboflow and
+LabelImg put the XML beside the picture, in the folder of each split or at the top.
+
+XML of the old LabelMe on the web, which has an `imagesize`, is another format with folders of these names.
+
+Corners are 1-based and inclusive: the least ones shift by one, the largest do not. An object whose pixels are in
+`SegmentationObject/<stem>.png` is a mask, one with a `polygon` (Roboflow's) is that. What else an object says
+(`difficult`, `truncated`, `occluded`, `pose`, `attributes`) becomes its attributes; `difficult` makes it no crowd.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar, Self
+from xml.etree import ElementTree as ET
+
+import orjson
+from msgspec.structs import replace
+
+from blocks.layouts.layout import Layout
+from blocks.layouts.opened import SPLITS, Folder
+from blocks.layouts.pascal_voc_masks import read_masks
+from blocks.layouts.xml_file import as_record, read_xml, root_tag, text_at
+from blocks.values import finite
+from exporters import geometry
+from exporters.errors import RequestError
+from exporters.model import Annotation, Box, Category, Dataset, Entry, Mask, Part, Polygon, Shape, Unknown
+from exporters.shard import MediaChoice
+
+ANNOTATIONS, PICTURES, SETS, OBJECTS = "Annotations", "JPEGImages", "ImageSets/Main", "SegmentationObject"
+_FLAGS = ("difficult", "truncated", "occluded")
+_EXTENSIONS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp")
+
+
+class PascalVocLayout(Layout):
+    label: ClassVar[str] = "Pascal VOC"
+    sought: ClassVar[str] = f"{ANNOTATIONS}/*.xml (Pascal VOC)"
+
+    def __init__(self, folder: Folder, places: Sequence[str]) -> None:
+        """`places` have the folders of VOC in them; none where XML and pictures lie side by side."""
+        super().__init__(folder)
+        self._places = places
+
+    @classmethod
+    def found_in(cls, folder: Folder) -> Self | None:
+        if folder.only_file:
+            return None
+        top = [path for path, is_file in folder.listed("") if not is_file]
+        years = [path for path, is_file in folder.listed("VOCdevkit") if not is_file]
+        places = [place for place in ("", *top, *years) if _has_annotations(folder, posixpath.join(place, ANNOTATIONS))]
+        if places:
+            first = next(path for path in folder.files_below(posixpath.join(places[0], ANNOTATIONS)) if _is_xml(path))
+            is_other = root_tag(folder, first) == "annotation" and read_xml(folder, first).find("imagesize") is not None
+            return None if is_other else cls(folder, places[:1] if places[0] == "" else places)
+        beside = next((path for place in ("", *SPLITS) for path in _xml_files(folder, place)), "")
+        return cls(folder, []) if beside and root_tag(folder, beside) == "annotation" else None
+
+    def catalog(self) -> list[Dataset]:
+        names = [posixpath.basename(place) or self.folder.name for place in self._places or [""]]
+        return [Dataset(id=name, name=name, modality="image") for name in names]
+
+    def dataset(self, found: Dataset) -> Dataset:
+        """Classes in the order of `labelmap.txt` where there is one, else by name: VOC itself has no order."""
+        place = self._place(found)
+        names = self._declared(place) or sorted({name for path in self._files(place) for name in self._names(path)})
+        return replace(found, categories=tuple(Category(id=name, name=name) for name in names))
+
+    def list_entries(self, dataset: Dataset) -> Iterator[bytes]:
+        place = self._place(dataset)
+        splits = self._splits(place)
+        for path in self._files(place):
+            stem = _stem(path, place)
+            beside = path.partition("/")[0] if not self._places and "/" in path else None
+            yield orjson.dumps({"file": path, "stem": stem, "split": splits.get(stem, beside)})
+
+    def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
+        place = self._place(dataset)
+        for line in listing:
+            document = orjson.loads(line)
+            yield self._entry(place, document["file"], document["stem"], document["split"], dataset, media)
+
+    def _entry(
+        self, place: str, path: str, stem: str, split: str | None, dataset: Dataset, media: MediaChoice
+    ) -> Entry:
+        root = read_xml(self.folder, path)
+        file_name = posixpath.join(posixpath.dirname(stem), posixpath.basename(text_at(root, "filename")) or stem)
+        width, height = _count(text_at(root, "size/width")), _count(text_at(root, "size/height"))
+        picture = self._picture(place, file_name, stem)
+        if not (width and height):
+            width, height = self.folder.upright_size(picture) or (None, None)
+        objects = root.findall("object")
+        painted = self._masks(place, stem, (width, height)) if width and height else {}
+        annotations = [
+            _annotation(one, f"{path}#{number}", painted.pop(number, None)) for number, one in enumerate(objects, 1)
+        ]
+        annotations += [
+            Annotation(id=f"{path}#part{number}", shape=Unknown("part of an object"), raw=as_record(one))
+            for number, one in enumerate(root.findall("object/part"), 1)
+        ]
+        annotations += [Annotation(id=f"{path}#mask{number}", shape=Unknown("mask of no object")) for number in painted]
+        return Entry(
+            id=stem if self._places else path,
+            dataset_id=dataset.id,
+            name=_true_name(root) or file_name.removeprefix(f"{split}/"),
+            split=split,
+            medias=(self.folder.original(picture, media, id_=path, wanted=file_name, width=width, height=height),),
+            annotations=tuple(annotations),
+        )
+
+    def _masks(self, place: str, stem: str, size: tuple[int, int]) -> dict[int, Mask]:
+        path = self.folder.find(posixpath.join(place, OBJECTS, f"{stem}.png")) if self._places else ""
+        return read_masks(self.folder, path, size) if path else {}
+
+    def _picture(self, place: str, name: str, stem: str) -> str:
+        above = posixpath.join(place, PICTURES) if self._places else ""
+        tried = (name, *(stem + extension for extension in _EXTENSIONS))
+        return next(filter(None, (self.folder.find(posixpath.join(above, one)) for one in tried)), "")
+
+    def _place(self, dataset: Dataset) -> str:
+        return next((place for place in self._places if posixpath.basename(place) == dataset.id), "")
+
+    def _files(self, place: str) -> Iterator[str]:
+        if not self._places:
+            return (path for part in ("", *SPLITS) for path in _xml_files(self.folder, part))
+        below = self.folder.files_below(posixpath.join(place, ANNOTATIONS))
+        return filter(_is_xml, below)
+
+    def _names(self, path: str) -> Iterator[str]:
+        return (text_at(one, "name") for one in read_xml(self.folder, path).findall("object"))
+
+    def _declared(self, place: str) -> list[str]:
+        """The names in `labelmap.txt`, a line `name:r,g,b:parts:actions` each, without the background."""
+        path = self.folder.find(posixpath.join(place, "labelmap.txt"))
+        lines = self.folder.read_text(path).splitlines() if path else []
+        names = [line.split(":", maxsplit=1)[0].strip() for line in lines if line.strip() and not line.startswith("#")]
+        return [name for name in names if name != "background"]
+
+    def _splits(self, place: str) -> dict[str, str]:
+        """The split of each stem: the lists that are named like splits; `trainval` is no split but two of them."""
+        found: dict[str, str] = {}
+        for path, is_file in self.folder.listed(posixpath.join(place, SETS)):
+            split = posixpath.basename(path).removesuffix(".txt")
+            if not is_file or split == "trainval" or "_" in split:
+                continue
+            for line in self.folder.read_text(path).splitlines():
+                stem = line.strip()
+                if found.setdefault(stem, split) != split:
+                    raise RequestError(
+                        f"{self.folder.shown_file(path)} lists {stem!r}, which {found[stem]}.txt has too; "
+                        f"remove it from one of them."
+                    )
+        return found
+
+
+def _has_annotations(folder: Folder, place: str) -> bool:
+    return any(map(_is_xml, folder.files_below(place)))
+
+
+def _is_xml(path: str) -> bool:
+    return path.endswith(".xml")
+
+
+def _xml_files(folder: Folder, place: str) -> Iterator[str]:
+    return (path for path, is_file in folder.listed(place) if is_file and _is_xml(path))
+
+
+def _stem(path: str, place: str) -> str:
+    """A file's path below the folder of annotations, without extension."""
+    return path.removeprefix(f"{posixpath.join(place, ANNOTATIONS)}/").removesuffix(".xml")
+
+
+def _true_name(root: ET.Element) -> str:
+    """Our own exporter has flat names, and says what they were."""
+    return text_at(root, "source/image") if text_at(root, "source/annotation") == "Outhaul" else ""
+
+
+# -- objects ----------------------------------------------------------------------------------------------------------
+
+
+def _annotation(record: ET.Element, id_: str, mask: Mask | None) -> Annotation:
+    flags = (flag for flag in _FLAGS if record.find(flag) is not None)
+    attributes: dict[str, Any] = {flag: text_at(record, flag) in ("1", "true", "True") for flag in flags}
+    if text_at(record, "pose") not in ("", "Unspecified"):
+        attributes["pose"] = text_at(record, "pose")
+    for one in record.findall("attributes/attribute"):
+        attributes.setdefault(text_at(one, "name"), text_at(one, "value"))
+    box = _box(record)
+    outline = mask or _polygon(record)
+    return Annotation(
+        id=id_,
+        shape=outline or box or Unknown("object without a whole bndbox"),
+        box=box if outline else None,
+        category_id=text_at(record, "name") or None,
+        attributes=attributes,
+        raw=as_record(record),
+    )
+
+
+def _box(record: ET.Element) -> Box | None:
+    try:
+        left, top, right, bottom = (
+            finite(text_at(record, f"bndbox/{name}")) for name in ("xmin", "ymin", "xmax", "ymax")
+        )
+    except ValueError:
+        return None
+    return geometry.ltrb_to_ltwh(left - 1, top - 1, right, bottom)
+
+
+def _polygon(record: ET.Element) -> Shape | None:
+    """The outline in `x1`, `y1`, `x2`, ... of a `polygon`."""
+    found = record.find("polygon")
+    if found is None:
+        return None
+    try:
+        points = [
+            (finite(text_at(found, f"x{number}")), finite(text_at(found, f"y{number}")))
+            for number in range(1, len(found) // 2 + 1)
+        ]
+    except ValueError:
+        return Unknown("polygon that cannot be read")
+    return Polygon((Part(tuple(points)),)) if len(points) >= 3 else Unknown("polygon that cannot be read")
+
+
+def _count(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 10 and int(text) else None

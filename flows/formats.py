@@ -1,0 +1,135 @@
+"""What `outhaul formats` says of exporters. An option that several of them have from one class is explained once."""
+
+from __future__ import annotations
+
+import json
+import textwrap
+from collections import Counter
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+from pydantic import BaseModel
+
+from exporters import registry
+from exporters.plugins import AnyExporter
+
+WIDTH = 110
+
+Options = type[BaseModel]
+
+
+def text(exporters: Sequence[type[AnyExporter]], modality: str, problems: Sequence[str]) -> str:
+    """For people: a paragraph a format, then the options that several share, then what is wrong with plug-ins."""
+    users = Counter(group for exporter in exporters for group in set(_origins(exporter.options).values()))
+    shared = [group for group, count in users.items() if count > 1]
+    paragraphs = [_format_text(exporter, shared) for exporter in exporters] or [f"No format holds {modality}."]
+    if shared:
+        paragraphs.append(
+            "Options that several formats share; where a format has one of that name itself, that counts."
+        )
+    for group in sorted(shared, key=lambda group: len(group.model_fields)):
+        names = [exporter.name for exporter in exporters if group in _origins(exporter.options).values()]
+        whose = "all formats" if len(names) == len(exporters) else ", ".join(names)
+        own = [name for name, origin in _origins(group).items() if origin is group]
+        paragraphs.append("\n".join([*_wrapped(f"Options of {whose}:", "", "  "), *_option_lines(group, own)]))
+    if problems:
+        paragraphs.append("\n".join(["Plug-ins that do not work:", *(f"  {problem}" for problem in problems)]))
+    return "\n\n".join(paragraphs)
+
+
+def document(exporter: type[AnyExporter]) -> dict[str, Any]:
+    """For programs: one exporter with all its options."""
+    holds, plugin = exporter.holds, registry.plugin(exporter.name)
+    return {
+        "name": exporter.name,
+        "description": exporter.description,
+        "version": exporter.version,
+        "modalities": _modalities(exporter),
+        "shapes": None if holds.shapes is None else sorted(holds.shapes),
+        "options": [_option(exporter.options, name) for name in exporter.options.model_fields],
+        "plugin": plugin and {"name": plugin.name, "version": plugin.version, "place": plugin.place},
+    }
+
+
+def _format_text(exporter: type[AnyExporter], shared: Sequence[Options]) -> str:
+    holds, plugin = exporter.holds, registry.plugin(exporter.name)
+    modalities = _modalities(exporter)
+    shapes = "every shape" if holds.shapes is None else ", ".join(sorted(holds.shapes)).replace("_", " ")
+    lines = [f"{exporter.name}: {exporter.description}"]
+    held = "any modality" if modalities is None else ", ".join(modalities)
+    lines += _wrapped(f"holds {held}; {shapes}", "  ", "    ")
+    if plugin:
+        lines.append(f"  from the plug-in {plugin.name} {plugin.version}, {plugin.place}")
+    own = [name for name, group in _origins(exporter.options).items() if group not in shared]
+    return "\n".join([*lines, *_option_lines(exporter.options, own)])
+
+
+def _modalities(exporter: type[AnyExporter]) -> list[str] | None:
+    """What it holds, as far as it is registered for it. None: anything."""
+    held, registered = exporter.holds.modalities, registry.modalities(exporter.name)
+    if held is None:
+        return None if registered.selectors is None else registered.names()
+    return sorted(modality for modality in held if registered.match(modality))
+
+
+def _option_lines(options: Options, names: Sequence[str]) -> list[str]:
+    margin = "  "
+    lines = []
+    for name in names:
+        option = _option(options, name)
+        choices = f" ({' | '.join(map(str, option['choices']))})" if option["choices"] else ""
+        value = "..." if option["is_required"] else _typed(option["default"])
+        lines += _wrapped(f"--option {name}={value}{choices}", margin, margin * 2)
+        lines += _wrapped(option["description"], margin * 2, margin * 2)
+    return lines
+
+
+def _wrapped(text: str, first: str, others: str) -> list[str]:
+    return textwrap.wrap(text, WIDTH, initial_indent=first, subsequent_indent=others, break_on_hyphens=False)
+
+
+def _typed(default: Any) -> str:
+    """A default as one would type it."""
+    match default:
+        case None:
+            return ""
+        case str():
+            return default
+        case list():
+            return ",".join(map(_typed, default))
+        case dict():
+            return ",".join(f"{name}={_typed(value)}" for name, value in default.items())
+    return json.dumps(default)
+
+
+def _option(options: Options, name: str) -> dict[str, Any]:
+    schema = _schema(options, name)
+    return {
+        "name": name,
+        "default": schema.get("default"),
+        "is_required": options.model_fields[name].is_required(),
+        "choices": schema.get("enum", schema.get("items", {}).get("enum", [])),
+        "description": schema.get("description", ""),
+    }
+
+
+def _origins(options: Options) -> dict[str, Options]:
+    """For each option the class that it comes from unchanged: the topmost one that has it just so."""
+    return {name: _origin(options, name) for name in options.model_fields}
+
+
+def _origin(options: Options, name: str) -> Options:
+    lineage = [one for one in reversed(options.__mro__) if issubclass(one, BaseModel) and name in one.model_fields]
+    return next(one for one in lineage if _schema(one, name) == _schema(options, name))
+
+
+def _schema(options: Options, name: str) -> dict[str, Any]:
+    schema: dict[str, Any] = _schemas(options)[name]
+    return schema
+
+
+@cache
+def _schemas(options: Options) -> dict[str, Any]:
+    schemas: dict[str, Any] = options.model_json_schema(by_alias=False).get("properties", {})
+    return schemas
