@@ -69,7 +69,7 @@ class DatumaroBridge(ContextualExporter):
 
 @cache
 def bridge(format_name: str) -> type[ContextualExporter]:
-    """The exporter of one of Datumaro's formats, by Datumaro's name for it.
+    """Any format that Datumaro writes, by Datumaro's name for it; needs outhaul[datumaro].
 
     Raises:
         RequestError: Datumaro is not installed, or does not write such a format.

@@ -218,6 +218,8 @@ def _track(track: Track, label: str | None, item: Item, change: Change) -> list[
     if media and media.duration:
         value["duration"] = media.duration
     region = _region("box", "videorectangle", "video", value, None)
+    if item.size:
+        region |= {"original_width": item.size[0], "original_height": item.size[1]}
     if label is not None:
         region["value"]["labels"] = [label]
     moving = {str(keyframe.frame + 1): keyframe.attributes for keyframe in track.keyframes if keyframe.attributes}

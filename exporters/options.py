@@ -80,7 +80,21 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_from_text(_names))]
 """`a,b` on a command line."""
 Renames = Annotated[dict[str, str], BeforeValidator(_from_text(_pairs))]
 """`a=b,c=d` on a command line."""
-Numbers = Annotated[dict[str, int], BeforeValidator(_from_text(_pairs))]
+
+
+def _class_numbers(value: Any) -> Any:
+    """Numbers of classes by name; of an export's manifest, those of its classes."""
+    given = _from_text(_pairs)(value)
+    if isinstance(given, dict) and isinstance(given.get("classes"), list):
+        try:
+            return {one["name"]: one["number"] for one in given["classes"]}
+        except (KeyError, TypeError):
+            raise ValueError("the classes of a manifest have a name and a number each") from None
+    return given
+
+
+Numbers = Annotated[dict[str, int], BeforeValidator(_class_numbers)]
+"""`a=1,b=2` on a command line, or the manifest of an export, whole."""
 Ratios = Annotated[dict[str, float], BeforeValidator(_from_text(_pairs))]
 Conversions = Annotated[tuple[Conversion, ...], BeforeValidator(_from_text(_names))]
 
@@ -140,7 +154,7 @@ class ClassOptions(RecordOptions):
     )
     class_map: Numbers = Field(
         default={},
-        description="Numbers that classes must have, as name=number: those of an earlier export, for instance. "
+        description="Numbers that classes must have, as name=number, or an earlier export's manifest (@manifest.json). "
         "Classes that are not in it follow behind.",
     )
     first_class: int | None = Field(

@@ -35,6 +35,11 @@ class Registry:
         self._families = families or {}
         self._plugins = Plugins()
 
+    @property
+    def families(self) -> dict[str, str]:
+        """What each family makes, in a sentence."""
+        return {name: (make.__doc__ or "").partition("\n")[0] for name, make in self._families.items()}
+
     def all(self) -> dict[str, type[AnyExporter]]:
         """Every exporter by name: built-in ones first, then those of plug-ins, sorted. Loads all plug-ins."""
         self._plugins.load()

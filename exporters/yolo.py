@@ -186,22 +186,16 @@ class YoloPoseExporter(_YoloExporter[YoloOptions]):
         if box is None:
             return NO_EXTENT
         points: list[str] = []
-        changes: tuple[str, ...] = ()
         if isinstance(one.shape, Skeleton):
             if one.category is None or len(one.shape.points) != len(one.category.keypoints):
                 return "it has another number of points than its category"
             width, height = size
-            for (x, y), seen in zip(one.shape.points, one.shape.visibility, strict=True):
-                if seen and 0 <= x <= width and 0 <= y <= height:
-                    points.append(f"{x / width:.6f} {y / height:.6f} {seen}")
-                    continue
-                points.append("0 0 0")
-                if seen:
-                    changes = ("its keypoints outside the picture became unlabelled",)
+            placed = zip(one.shape.points, one.shape.visibility, strict=True)
+            points += (f"{x / width:.6f} {y / height:.6f} {seen}" if seen else "0 0 0" for (x, y), seen in placed)
         if "keypoints_count" not in shard.memory:
             shard.memory["keypoints_count"] = yolo_data.keypoints_count(shard.classes.classes)
         points += ["0 0 0"] * (shard.memory["keypoints_count"] - len(points))
-        return Rows(" ".join([box, *points]) + "\n", changes)
+        return Rows(" ".join([box, *points]) + "\n")
 
     def more_data(self, package: Assembly[YoloOptions]) -> str:
         return yolo_data.keypoints(package.classes.classes)
@@ -213,6 +207,9 @@ class YoloObbExporter(_YoloExporter[YoloOptions]):
     version = 1
     holds = _holds("box", "rotated_box")
     options = YoloOptions
+
+    def more_data(self, package: Assembly[YoloOptions]) -> str:  # noqa: ARG002
+        return "task: obb\n"  # trainers pass over it; it tells who reads this back that corners are rotated boxes
 
     def rows(self, one: Placed, size: yolo_rows.Size, shard: Shard[YoloOptions]) -> Rows | str:  # noqa: ARG002
         shape = one.shape

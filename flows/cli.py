@@ -165,7 +165,7 @@ def _add_export(commands: Any) -> None:
         help="files to take along (default: original)",
     )
     command.add_argument("--package", choices=("zip", "tar", "directory"), default="zip", help="(default: zip)")
-    command.add_argument("--option", **again, help="an option of the format; may be given again")
+    command.add_argument("--option", **again, help="an option of the format, or name=@FILE; may be given again")
     command.add_argument(
         "--on-error",
         choices=("fail", "skip"),

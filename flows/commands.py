@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -113,10 +114,16 @@ def plan_object(plan: Plan) -> dict[str, Any]:
 
 
 def _option(text: str) -> tuple[str, str]:
+    """Name and value of `name=value`, or of `name=@FILE`, whose value stands in a file."""
     name, equals, value = text.partition("=")
     if not equals or not name:
         raise RequestError(f"The option {text!r} is not of the form name=value.")
-    return name, value
+    if not value.startswith("@"):
+        return name, value
+    try:
+        return name, Path(value[1:]).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise RequestError(f"The option {name} names the file {value[1:]}, which cannot be read; check it.") from None
 
 
 def warn(warnings: Sequence[str]) -> None:

@@ -24,6 +24,8 @@ def text(exporters: Sequence[type[AnyExporter]], modality: str, problems: Sequen
     users = Counter(group for exporter in exporters for group in set(_origins(exporter.options).values()))
     shared = [group for group, count in users.items() if count > 1]
     paragraphs = [_format_text(exporter, shared) for exporter in exporters] or [f"No format holds {modality}."]
+    if not modality:
+        paragraphs += [f"{family}:NAME: {sentence}" for family, sentence in registry.families.items()]
     if shared:
         paragraphs.append(
             "Options that several formats share; where a format has one of that name itself, that counts."

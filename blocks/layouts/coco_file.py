@@ -54,7 +54,7 @@ def is_coco(opener: Opener) -> bool:
         for depth_one, (prefix, event, value) in enumerate(ijson.parse(handle, use_float=True)):
             if prefix == "" and event == "map_key" and value in ("images", "annotations", "categories"):
                 return True
-            if depth_one > 10_000:
+            if depth_one > 10_000 or prefix == "shapes":  # LabelMe's, of which there may be very many
                 return False
     return False
 

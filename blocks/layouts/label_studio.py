@@ -34,6 +34,7 @@ CONFIG = "config.xml"
 _TASK = frozenset(
     {("item.annotations", "start_array"), ("item.completions", "start_array"), ("item.data", "start_map")}
 )
+_NO_LIST = frozenset({("", "start_map")})
 _CLASSES = ("Label", "Choice", "Relation")
 _SPLIT = re.compile(r"tasks_(.+)")
 _PREFIX = re.compile(r"[0-9a-f]{8}-")
@@ -51,7 +52,9 @@ class LabelStudioLayout(Layout):
     @classmethod
     def found_in(cls, folder: Folder) -> Self | None:
         names = [folder.only_file] if folder.only_file else [path for path, is_file in folder.listed("") if is_file]
-        found = [path for path in names if path.endswith(".json") and first_keys(folder, path, _TASK)]
+        found = [
+            path for path in names if path.endswith(".json") and first_keys(folder, path, _TASK | _NO_LIST) in _TASK
+        ]
         return cls(folder, found) if found else None
 
     def catalog(self) -> list[Dataset]:

@@ -11,7 +11,7 @@ What our own exporter keeps in `meta` of a region (attributes, crowd, group) is 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -20,7 +20,7 @@ from msgspec import Raw
 
 from blocks.layouts.label_studio_shapes import to_shape
 from blocks.values import finite, identifier, mapping, text
-from exporters.model import Annotation, Classification, Relation, Shape, Unknown
+from exporters.model import Annotation, Classification, Polygon, Relation, Shape, Unknown
 
 Region = Mapping[str, Any]
 _OF_A_REGION = ("choices", "textarea", "rating", "number", "taxonomy", "datetime")
@@ -95,7 +95,7 @@ def to_annotations(
         if one.get("type") == "relation":
             relations.append(one)
         else:
-            regions.setdefault(identifier(one.get("id")) or f"region {number}", []).append(one)
+            regions.setdefault(_object(one, regions) or f"region {number}", []).append(one)
     common: dict[str, Any] = {
         "created_by": author,
         "created_at": text(opinion.get("created_at")),
@@ -117,6 +117,25 @@ def to_annotations(
         )
 
 
+def _object(record: Region, known: Container[str]) -> str | None:
+    """Which region a result belongs to: its own, or that of which our own exporter says it is another part."""
+    id_, parent = identifier(record.get("id")), identifier(record.get("parentID"))
+    is_part = bool(id_ and parent and parent in known and id_.startswith(f"{parent}#"))
+    return parent if is_part and str(record.get("type")).startswith("polygon") else id_
+
+
+def _shapes(drawn: Sequence[Region], frame_rate: float | None) -> Sequence[Shape]:
+    first = drawn[0]
+    try:
+        parts = [to_shape(one, frame_rate) for one in drawn if one is first or one.get("id") != first.get("id")]
+    except (KeyError, TypeError, ValueError, ArithmeticError):
+        return [Unknown(f"{first.get('type')} that cannot be read")]
+    polygons = [shape for found in parts for shape in found if isinstance(shape, Polygon)]
+    if len(polygons) == len(parts) > 1:
+        return [Polygon(tuple(part for polygon in polygons for part in polygon.parts))]
+    return [shape for found in parts for shape in found]
+
+
 def _annotations(
     id_: str,
     records: Sequence[dict[str, Any]],
@@ -133,10 +152,7 @@ def _annotations(
         yield from _of_task(id_, first, common, shapes, attributes)
         return
     if shapes is None:
-        try:
-            shapes = to_shape(first, frame_rate)
-        except (KeyError, TypeError, ValueError, ArithmeticError):
-            shapes = [Unknown(f"{first.get('type')} that cannot be read")]
+        shapes = _shapes(drawn, frame_rate)
     labels = next(filter(None, map(_labels, drawn)), [None])
     for number, (shape, label) in enumerate([(shape, label) for shape in shapes for label in labels]):
         yield Annotation(

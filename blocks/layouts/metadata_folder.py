@@ -3,9 +3,9 @@
     [splits/]<split>/metadata.jsonl    or metadata.jsonl at the top or in `images/`
     classes.json                       number and name of each class, as our own exporter writes it
 
-A line has `file_name`, and may have `objects`, lists of which each place is a box: `bbox` as left, top, width, height in
-pixels, `category` or `categories`, and, of our own exporter's, `id`, `is_crowd` and `attributes`. `label` or `labels` are
-classes of the picture. All other columns are attributes of the entry.
+A line has `file_name`, and may have `objects`, lists of which each place is a box: `bbox` as left, top, width, height
+in pixels, `category` or `categories`, and, of our own exporter's, `id`, `is_crowd` and `attributes`. `label` or
+`labels` are classes of the picture. All other columns are attributes of the entry.
 """
 
 from __future__ import annotations

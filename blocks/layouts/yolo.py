@@ -11,7 +11,6 @@ trainers.
 
 from __future__ import annotations
 
-import math
 import posixpath
 import re
 from collections.abc import Iterator, Sequence
@@ -23,11 +22,12 @@ import yaml
 from msgspec import Raw
 from msgspec.structs import replace
 
+from blocks.layouts import yolo_shapes as shapes
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import PICTURES, Folder
 from blocks.values import finite, mapping
 from exporters.errors import RequestError
-from exporters.model import Annotation, Box, Category, Dataset, Entry, Part, Point, Polygon, RotatedBox, Shape, Skeleton
+from exporters.model import Annotation, Category, Dataset, Entry, Part, Polygon, Shape, Skeleton
 from exporters.shard import MediaChoice
 
 SPLITS = ("train", "val", "test")
@@ -122,7 +122,7 @@ class YoloLayout(Layout):
         return Annotation(
             id=id_,
             shape=shape,
-            box=_box(values[:4], size) if isinstance(shape, Skeleton) else None,
+            box=shapes.box(values[:4], size) if isinstance(shape, Skeleton) else None,
             category_id=str(number),
             raw=Raw(orjson.dumps({"row": row})),
         )
@@ -130,16 +130,16 @@ class YoloLayout(Layout):
     def _shape(self, values: list[float], size: tuple[int, int]) -> Shape | None:
         count, dimensions = self._keypoints
         if len(values) == 4:
-            return _box(values, size)
+            return shapes.box(values, size)
         if count and len(values) == 4 + count * dimensions:
             groups = [values[at : at + dimensions] for at in range(4, len(values), dimensions)]
-            points = tuple(_point(group[0], group[1], size) for group in groups)
-            seen = tuple(map(_visibility, groups))
-            return Skeleton(points, seen) if any(seen) else _box(values[:4], size)
+            points = tuple(shapes.point(group[0], group[1], size) for group in groups)
+            seen = tuple(map(shapes.visibility, groups))
+            return Skeleton(points, seen) if any(seen) else shapes.box(values[:4], size)
         if len(values) < 6 or len(values) % 2:
             return None
-        ring = tuple(_point(x, y, size) for x, y in zip(values[0::2], values[1::2], strict=True))
-        return _rotated(ring) if self._yaml.get("task") == "obb" and len(ring) == 4 else Polygon((Part(ring),))
+        ring = tuple(shapes.point(x, y, size) for x, y in zip(values[0::2], values[1::2], strict=True))
+        return shapes.rotated(ring) if self._yaml.get("task") == "obb" and len(ring) == 4 else Polygon((Part(ring),))
 
     @cached_property
     def _keypoints(self) -> tuple[int, int]:
@@ -235,28 +235,3 @@ def _name(picture: str, split: str) -> str:
     """The picture's name in its split, without the folders that every picture lies in."""
     folders = picture.split("/")
     return "/".join([*(one for one in folders[:-1] if not _NO_FOLDERS.fullmatch(one) and one != split), folders[-1]])
-
-
-def _visibility(group: Sequence[float]) -> int:
-    """Of a point: its third number, or without one whether it lies on the picture."""
-    if len(group) == 3:
-        return min(max(int(group[2]), 0), 2)
-    return 2 if min(group) >= 0 else 0
-
-
-def _box(values: Sequence[float], size: tuple[int, int]) -> Box:
-    x, y, width, height = values
-    return Box((x - width / 2) * size[0], (y - height / 2) * size[1], width * size[0], height * size[1])
-
-
-def _point(x: float, y: float, size: tuple[int, int]) -> Point:
-    return x * size[0], y * size[1]
-
-
-def _rotated(ring: Sequence[Point]) -> RotatedBox:
-    """The rotated box with these corners in order."""
-    (x0, y0), (x1, y1), (x2, y2), _ = ring
-    center = sum(x for x, _ in ring) / 4, sum(y for _, y in ring) / 4
-    return RotatedBox(
-        *center, math.dist((x0, y0), (x1, y1)), math.dist((x1, y1), (x2, y2)), math.atan2(y1 - y0, x1 - x0)
-    )

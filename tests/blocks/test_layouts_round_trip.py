@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 from PIL import Image
@@ -91,7 +92,7 @@ CASES = [
     Case("labelme", [*shapes(*LINES), PAIR, Ellipse(30.0, 20.0, 8.0, 8.0)]),
     Case("cvat", [*shapes(*PICTURES, "ellipse"), annotation("s", SHAPES["skeleton"])]),
     Case("cvat", shapes(*PICTURES), splits=(None, None, None)),
-    Case("label_studio", [*shapes(*PICTURES, "ellipse")], splits=(None, None, None)),
+    Case("label_studio", [*shapes(*PICTURES, "ellipse"), PAIR], splits=(None, None, None)),
     Case("datumaro", [*shapes(*PICTURES, "ellipse", "skeleton"), PAIR], splits=(None, None, None)),
     Case("datumaro", shapes("box"), splits=("train", "train", "train")),
     Case("imagefolder", shapes("classification"), names=FLAT),
@@ -177,3 +178,44 @@ def test_a_package_comes_back_byte_for_byte(tmp_path: Path, case: Case) -> None:
     assert {path: file.sha256 for path, file in second.medias.items()} == {
         path: file.sha256 for path, file in first.medias.items()
     }
+
+
+@pytest.mark.parametrize(
+    ("format_name", "names"),
+    [
+        ("coco", ["box", "polygon", "mask", "skeleton"]),
+        ("cvat", ["box", "rotated_box", "ellipse", "polygon", "polyline", "mask", "skeleton", "classification"]),
+        ("datumaro", ["box", "rotated_box", "ellipse", "polygon", "polyline", "mask", "skeleton", "classification"]),
+        ("labelme", ["box", "rotated_box", "polygon", "polyline", "mask", "classification"]),
+        ("label_studio", ["box", "rotated_box", "ellipse", "polygon", "polyline", "mask", "classification"]),
+        ("yolo_pose", ["skeleton"]),
+    ],
+)
+def test_shapes_come_back(tmp_path: Path, format_name: str, names: list[str]) -> None:
+    """Shapes come back as the kind they were, coordinates to a ten-thousandth of a pixel, masks to the pixel."""
+    case = Case(format_name, shapes(*names))
+    made, entries = exported(case)
+    datasets, found = read_back(lay_out(made, entries, tmp_path))
+    first = next(one for dataset in datasets for one in found[dataset.id] if one.annotations)
+    given = sorted((_flat(one.shape) for one in entries[0].annotations), key=repr)
+    back = sorted((_flat(one.shape) for one in first.annotations), key=repr)
+    assert [one[0] for one in back] == [one[0] for one in given]
+    for (_, numbers), (_, expected) in zip(back, given, strict=True):
+        assert numbers == pytest.approx(expected, abs=1e-4)
+
+
+def _flat(shape: Any) -> tuple[str, list[float]]:
+    """The kind of a shape, and all its numbers."""
+    numbers: list[float] = []
+
+    def collect(value: Any) -> None:
+        if isinstance(value, dict):
+            value = value.values()
+        if isinstance(value, int | float):
+            numbers.append(value)
+        elif not isinstance(value, str | None):
+            for one in value:
+                collect(one)
+
+    collect(msgspec.to_builtins(shape))
+    return type(shape).__name__, numbers

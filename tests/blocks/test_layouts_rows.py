@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -228,10 +229,11 @@ def test_datasets_sees_the_same_pictures(tmp_path: Path) -> None:
     assert sorted(ours) == seen  # type: ignore[type-var]
 
 
-def test_pictures_beside_unknown_files_are_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["annotations.csv", "cats/a.txt", "rows/a.txt"])
+def test_pictures_beside_unknown_files_are_refused(tmp_path: Path, path: str) -> None:
     """Folders of pictures with a file that may be their annotations are not taken for classes: it is named instead."""
-    files = {"cats/a.png": picture(1), "dogs/b.png": picture(2), "annotations.csv": b"a.png,1,2,3,4\n"}
-    with pytest.raises(RequestError, match=r"annotations\.csv"):
+    files = {"cats/a.png": picture(1), "dogs/b.png": picture(2), path: b"a.png,1,2,3,4\n"}
+    with pytest.raises(RequestError, match=re.escape(path)):
         everything(FolderSource(url=str(lay_out(tmp_path, files))))
 
 

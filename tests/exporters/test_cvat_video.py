@@ -228,7 +228,7 @@ def test_holes_and_parts_become_masks(shape: Polygon) -> None:
     ("track", "reason"),
     [
         (Track((Keyframe(1, BOX), Keyframe(3, SQUARE))), "CVAT cannot hold a track whose shape changes its kind"),
-        (Track((Keyframe(1, Box(math.nan, 1, 1, 1)),)), "its key frames have no extent or are no numbers"),
+        (Track((Keyframe(1, Box(math.nan, 1, 1, 1)),)), "its coordinates are no numbers"),
         (Track((Keyframe(COUNT, BOX),)), "it begins behind the end of its video"),
     ],
 )

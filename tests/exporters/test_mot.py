@@ -321,7 +321,7 @@ def test_groups_are_objects_where_there_are_no_ids() -> None:
     [
         (BOX, "mot cannot hold a box of a video that is in no frame of it"),
         (Track((Keyframe(1, RotatedBox(9, 9, 4, 4, 0.5)),)), "mot cannot hold a track of other shapes than boxes"),
-        (Track((Keyframe(1, Box(1, 1, math.nan, 1)),)), "its boxes have no extent or are no numbers"),
+        (Track((Keyframe(1, Box(1, 1, math.nan, 1)),)), "its coordinates are no numbers"),
         (Track((Keyframe(COUNT, BOX),)), "it is in no frame of its video"),
     ],
 )

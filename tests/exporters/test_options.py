@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ from exporters.options import ImageOptions
         ("rename_classes", "car=vehicle,bus=vehicle", {"car": "vehicle", "bus": "vehicle"}),
         ("rename_classes", '{"a=b": "c"}', {"a=b": "c"}),
         ("class_map", "car=1,bus=7", {"car": 1, "bus": 7}),
+        ("class_map", '{"classes": [{"name": "car", "number": 4, "id": "c"}], "schema": 1}', {"car": 4}),
         ("split_ratios", "train=0.9,val=0.1", {"train": 0.9, "val": 0.1}),
         ("convert", "polygon_to_box,mask_to_box", ("polygon_to_box", "mask_to_box")),
         ("redact", "authors", ("authors",)),
@@ -28,6 +30,7 @@ def test_text_is_read_like_its_value(name: str, text: str, value: Any) -> None:
     """A command line's short form, and JSON, mean what the typed value means."""
     assert getattr(ImageOptions.model_validate({name: text}), name) == value
     assert getattr(ImageOptions.model_validate({name: value}), name) == value
+    assert ImageOptions.model_validate({name: text}).model_dump(mode="json")[name] == json.loads(json.dumps(value))
 
 
 @pytest.mark.parametrize(

@@ -539,7 +539,7 @@ def test_points_outside_the_picture_are_unlabelled() -> None:
     shape = Skeleton(((12.0, 5.0), (6.0, 14.0), (-5.0, 3.0)), (2, 2, 2), outline=SQUARE)
     made = export("yolo_pose", entry("e1", shape))
     assert made.files["labels/e1.txt"].endswith(b" 0 0 0\n")
-    assert made.tally.changed == {"its keypoints outside the picture became unlabelled": 1}
+    assert made.tally.changed == {"clipped to the picture": 1}
 
 
 def test_skeletons_of_another_number_of_points_are_left_out() -> None:

@@ -55,6 +55,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     ),
     "wrong value": (["--option", "out_of_picture=1"], "coco does not take out_of_picture='1': input should be 'clip'"),
     "option without value": (["--option", "out_of_picture"], "is not of the form name=value"),
+    "option of no file": (["--option", "class_map=@nowhere.json"], "names the file nowhere.json, which cannot be read"),
     "unknown filter": (["--where", "statuss=completed"], "There is no filter 'statuss' in this source; did you mean"),
     "no entries in a shard": (["--shard-entries", "0"], "shard_entries=0: input should be greater than or equal to 1"),
     "file where a folder is needed": (["--to", "/dev/null/x"], "Nothing can be delivered there: /dev/null/x cannot"),
