@@ -18,7 +18,6 @@ import numpy as np
 
 from blocks.idah_client import Resource
 from blocks.values import finite, identifier, mapping, text
-from exporters import masks
 from exporters.model import (
     Annotation,
     Box,
@@ -37,6 +36,7 @@ from exporters.model import (
     State,
     Unknown,
 )
+from exporters.shapes import masks
 
 TILE = 128
 """Pixels along each side of a mask's tile."""

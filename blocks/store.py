@@ -24,7 +24,7 @@ from blocks import stopping
 from blocks.storage import CHUNK_BYTES, Storage, chunks_of
 from blocks.storage_errors import translated
 from exporters.errors import FatalError
-from exporters.upright import MediaFile
+from exporters.pictures.upright import MediaFile
 
 _decode_media_file = msgspec.json.Decoder(MediaFile).decode
 

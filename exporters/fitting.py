@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
-from exporters import geometry, masks, rings
-from exporters.convert import convert
 from exporters.holds import Holds
 from exporters.model import (
     NAMES,
@@ -30,6 +28,8 @@ from exporters.model import (
     Unknown,
 )
 from exporters.options import ExporterOptions, ImageOptions
+from exporters.shapes import geometry, masks, rings
+from exporters.shapes.convert import convert
 
 Size = tuple[int, int]
 Fitted = tuple[Annotation, Box | None]

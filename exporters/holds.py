@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from exporters.convert import held_after
 from exporters.model import Dataset
 from exporters.options import Conversion
+from exporters.shapes.convert import held_after
 
 ClassNumbers = Literal["source", "from_0", "from_1"]
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from msgspec import Struct
 
-from exporters import geometry
 from exporters.classes import ExportClass
 from exporters.model import Annotation, Box, Entry, Shape
 from exporters.naming import safe_component, without_extension
+from exporters.shapes import geometry
 
 _FOLDERS = {"video": "videos", "audio": "audio", "text": "texts"}
 

@@ -111,11 +111,14 @@ class Unknown(Struct, frozen=True, tag="unknown", tag_field="type"):
     name: str
 
 
+MovingShape = Box | RotatedBox | Ellipse | Polygon | Polyline | Mask | Skeleton
+
+
 class Keyframe(Struct, frozen=True, omit_defaults=True):
     """Where an object is in one frame of a video, from 0; `is_outside`: it is not in the picture from here on."""
 
     frame: int
-    shape: Box | RotatedBox | Ellipse | Polygon | Polyline | Mask | Skeleton
+    shape: MovingShape
     is_outside: bool = False
     attributes: dict[str, Any] = {}
 
@@ -123,7 +126,7 @@ class Keyframe(Struct, frozen=True, omit_defaults=True):
 class Track(Struct, frozen=True, tag="track", tag_field="type"):
     """One object through a video: its key frames in order of time, at least one.
 
-    Between two of them it moves as `exporters.tracks` says. It is there from the first key frame to the last, both
+    Between two of them it moves as `shapes.tracks` says. It is there from the first key frame to the last, both
     included, but for the stretches that begin with a key frame outside.
     """
 

@@ -13,7 +13,7 @@ from typing import IO, Any, Generic, Literal, Protocol
 
 from msgspec.structs import replace
 
-from exporters import annotators, exif
+from exporters import annotators
 from exporters.base import Exporter
 from exporters.classes import ClassMap
 from exporters.errors import FatalError, SkippableError
@@ -22,10 +22,11 @@ from exporters.item import Item, Placed
 from exporters.model import NAMES, Annotation, Dataset, Entry, Media
 from exporters.naming import safe_path
 from exporters.options import ClassOptions, Options, RecordOptions
+from exporters.pictures import exif
+from exporters.pictures.upright import MediaFile, settle, size_of
 from exporters.splits import in_its_split
 from exporters.survey import Placement
 from exporters.tally import Counters
-from exporters.upright import MediaFile, settle, size_of
 
 ENTRY_LEFT_OUT = "its entry was left out"
 MEDIA_NOT_ASKED_FOR = "media was not asked for"

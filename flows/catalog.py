@@ -19,11 +19,15 @@ def formats_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     found = list((registry.for_modality(arguments.modality) if arguments.modality else registry.all()).values())
     problems = registry.problems
     text = formats.text(found, arguments.modality, problems)
-    return SOUND, text, {
-        "formats": list(map(formats.document, found)),
-        "families": registry.families,
-        "problems": list(problems),
-    }
+    return (
+        SOUND,
+        text,
+        {
+            "formats": list(map(formats.document, found)),
+            "families": registry.families,
+            "problems": list(problems),
+        },
+    )
 
 
 def verify_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:

@@ -12,8 +12,8 @@ from blocks.store import Store, media_path
 from exporters import FatalError, SkippableError
 from exporters.contextual.source import Counts, Faulty
 from exporters.model import Dataset, Entry, Media, decode_dataset, decode_entry
+from exporters.pictures.upright import MediaFile, settle
 from exporters.shard import DERIVED_NOT_ASKED_FOR, MEDIA_NOT_ASKED_FOR, MediaChoice
-from exporters.upright import MediaFile, settle
 from flows.contextual_messages import FetchedEntries
 from flows.outcomes import load_outcomes
 

@@ -25,7 +25,7 @@ from blocks.store import Store, media_key
 from blocks.workspace import Workspace
 from exporters import FatalError, RetriableError, SkippableError
 from exporters.model import Media, decode_entry
-from exporters.upright import MediaFile
+from exporters.pictures.upright import MediaFile
 from flows import progress
 from flows.outcomes import Outcome
 from flows.policy import PATIENT

@@ -6,7 +6,7 @@ import msgspec
 from msgspec import Struct
 
 from blocks.store import Store
-from exporters.upright import MediaFile
+from exporters.pictures.upright import MediaFile
 
 
 class Outcome(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -16,8 +16,8 @@ import msgspec
 from blocks.storage import Storage, chunks_of
 from blocks.store import media_path
 from exporters import FatalError
+from exporters.pictures.upright import MediaFile
 from exporters.shard import MediaMember
-from exporters.upright import MediaFile
 from flows.index import Member, Run
 from flows.results import Part
 

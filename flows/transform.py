@@ -16,8 +16,8 @@ from blocks.storage_errors import translated
 from blocks.workspace import Workspace
 from exporters import Exporter, FatalError, Shard
 from exporters.model import Entry, Media, decode_entry
+from exporters.pictures.upright import MediaFile
 from exporters.survey import Placement
-from exporters.upright import MediaFile
 from flows import progress
 from flows.fetch import load_datasets
 from flows.outcomes import load_outcomes

@@ -8,7 +8,6 @@ import numpy as np
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from exporters.masks import Pixels, from_pixels
 from exporters.model import (
     Annotation,
     Box,
@@ -28,6 +27,7 @@ from exporters.model import (
     Track,
     Unknown,
 )
+from exporters.shapes.masks import Pixels, from_pixels
 from tests.fakes.datasets import CATEGORIES, HEIGHT, KEYPOINTS, WIDTH
 
 ORIENTATIONS = st.integers(1, 8)

@@ -1,4 +1,4 @@
-"""Label Studio's run lengths of a brush, read back; `exporters.brushrle` says how they are packed."""
+"""Label Studio's run lengths of a brush, read back; `exporters.shapes.brushrle` says how they are packed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from exporters import masks
-from exporters.brushrle import CHANNELS
-from exporters.mask_images import MOST_PIXELS
+from exporters.formats.mask_images import MOST_PIXELS
 from exporters.model import Mask
+from exporters.shapes import masks
+from exporters.shapes.brushrle import CHANNELS
 
 
 def decode(data: Sequence[int], size: tuple[int, int]) -> Mask:

@@ -18,7 +18,6 @@ import orjson
 from blocks.scratch import scratch_database
 from blocks.storage_errors import translated
 from blocks.values import finite, identifier, mapping
-from exporters import cocorle, masks
 from exporters.errors import OuthaulError, RequestError
 from exporters.model import (
     Annotation,
@@ -35,6 +34,7 @@ from exporters.model import (
     Unknown,
     compact,
 )
+from exporters.shapes import cocorle, masks
 
 IMAGE_KEYS = frozenset({"id", "file_name", "width", "height"})
 

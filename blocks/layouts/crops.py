@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from exporters import masks
-from exporters.mask_images import MOST_PIXELS
-from exporters.masks import Pixels
+from exporters.formats.mask_images import MOST_PIXELS
 from exporters.model import Mask, Unknown
+from exporters.shapes import masks
+from exporters.shapes.masks import Pixels
 
 DOES_NOT_FIT = Unknown("mask that does not fit its picture")
 

@@ -18,8 +18,7 @@ from blocks.layouts.crops import DOES_NOT_FIT, on_picture
 from blocks.layouts.cvat_labels import Labels
 from blocks.layouts.xml_file import as_record
 from blocks.values import finite
-from exporters import geometry, masks
-from exporters.cvatxml import CROWD
+from exporters.formats.cvatxml import CROWD
 from exporters.model import (
     Annotation,
     Box,
@@ -37,6 +36,7 @@ from exporters.model import (
     Track,
     Unknown,
 )
+from exporters.shapes import geometry, masks
 
 Size = tuple[int, int]
 MOVING = (Box, RotatedBox, Ellipse, Polygon, Polyline, Mask, Skeleton)

@@ -23,7 +23,6 @@ from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.storage_errors import translated
 from blocks.values import finite, identifier, mapping, text
-from exporters import cocorle, masks
 from exporters.errors import OuthaulError, RequestError
 from exporters.model import (
     Annotation,
@@ -43,6 +42,7 @@ from exporters.model import (
     Skeleton,
     Unknown,
 )
+from exporters.shapes import cocorle, masks
 from exporters.shard import MediaChoice
 
 _SIGNS = frozenset({("dm_format_version", "string"), ("categories", "start_map"), ("items", "start_array")})

@@ -11,7 +11,7 @@ from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.storage_errors import translated
 from exporters.errors import RequestError
-from exporters.jsonl import DATASETS, ENTRIES
+from exporters.formats.jsonl import DATASETS, ENTRIES
 from exporters.model import Dataset, Entry, Media, decode_dataset, decode_entry
 from exporters.shard import MediaChoice
 

@@ -20,9 +20,9 @@ from msgspec.structs import replace
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.values import finite, mapping
-from exporters import geometry
 from exporters.errors import RequestError
 from exporters.model import Annotation, Category, Dataset, Entry
+from exporters.shapes import geometry
 from exporters.shard import MediaChoice
 
 PARTS = {"training": None, "testing": "test"}

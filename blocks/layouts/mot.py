@@ -21,9 +21,9 @@ from msgspec.structs import replace
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import SPLITS, Folder, video_type
 from blocks.values import finite
-from exporters import tracks
 from exporters.errors import RequestError
 from exporters.model import Annotation, Box, Category, Dataset, Entry, Keyframe
+from exporters.shapes import tracks
 from exporters.shard import MediaChoice
 
 TRUTH = "gt/gt.txt"

@@ -14,8 +14,8 @@ from blocks.pictures import Header
 from blocks.storage import CHUNK_BYTES, Storage
 from blocks.storage_errors import translated
 from exporters.errors import RequestError, SkippableError
-from exporters.geometry import upright_size
 from exporters.model import Media
+from exporters.shapes.geometry import upright_size
 from exporters.shard import MediaChoice
 
 HEADER_BYTES = 1 << 16

@@ -25,9 +25,9 @@ from blocks.layouts.opened import SPLITS, Folder
 from blocks.layouts.pascal_voc_masks import read_masks
 from blocks.layouts.xml_file import as_record, read_xml, root_tag, text_at
 from blocks.values import finite
-from exporters import geometry
 from exporters.errors import RequestError
 from exporters.model import Annotation, Box, Category, Dataset, Entry, Mask, Part, Polygon, Shape, Unknown
+from exporters.shapes import geometry
 from exporters.shard import MediaChoice
 
 ANNOTATIONS, PICTURES, SETS, OBJECTS = "Annotations", "JPEGImages", "ImageSets/Main", "SegmentationObject"

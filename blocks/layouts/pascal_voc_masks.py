@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from blocks.layouts.opened import Folder
-from exporters import masks, painting
 from exporters.errors import RequestError
-from exporters.mask_images import MOST_PIXELS
+from exporters.formats.mask_images import MOST_PIXELS
 from exporters.model import Mask
+from exporters.pictures import painting
+from exporters.shapes import masks
 
 IGNORED = 255
 _COLORS = {

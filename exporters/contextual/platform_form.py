@@ -15,7 +15,6 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from exporters import masks
 from exporters.model import (
     Annotation,
     Box,
@@ -35,6 +34,7 @@ from exporters.model import (
     Track,
     Unknown,
 )
+from exporters.shapes import masks
 
 TILE = 128
 """Pixels along each side of a mask's tile."""

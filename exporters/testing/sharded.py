@@ -16,12 +16,12 @@ from exporters.assembly import Assembly, Piece
 from exporters.base import Exporter
 from exporters.classes import ClassMap
 from exporters.model import Dataset, Entry, Media
+from exporters.pictures.upright import MediaFile
 from exporters.shard import MEDIA_NOT_ASKED_FOR, MediaChoice, MediaMember, Shard
 from exporters.survey import Placement, ShardIndex, survey
 from exporters.tally import Tally, total
 from exporters.testing.data import Datasets
 from exporters.testing.result import Result
-from exporters.upright import MediaFile
 
 OpenMedia = Callable[[MediaFile], IO[bytes]]
 

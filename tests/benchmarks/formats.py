@@ -23,9 +23,9 @@ import orjson
 from exporters import registry
 from exporters.base import Exporter
 from exporters.model import Annotation, Box, Category, Dataset, Entry, Media, Part, Polygon, Shape
+from exporters.pictures.upright import MediaFile
 from exporters.shard import MediaMember, Shard
 from exporters.survey import ShardIndex, survey
-from exporters.upright import MediaFile
 
 WIDTH, HEIGHT = 1920, 1080
 PER_ENTRY = 20

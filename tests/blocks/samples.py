@@ -17,7 +17,7 @@ from PIL import Image
 
 from blocks.sandbox.idah import DEMO_API_KEY
 from blocks.source import Source
-from exporters.jsonl import DATASETS, ENTRIES, JsonlExporter
+from exporters.formats.jsonl import DATASETS, ENTRIES, JsonlExporter
 from exporters.model import Dataset, Entry, Media
 from tests.conformance.exporters import run_export
 from tests.fakes.datasets import HEIGHT, WIDTH, annotation, dataset, entry, one_of_each, picture

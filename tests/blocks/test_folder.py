@@ -19,9 +19,8 @@ from prefect.blocks.fields import SecretDict
 from blocks.folder import FolderSource
 from blocks.layouts.opened import Folder
 from blocks.storage import Storage
-from exporters import cocorle, masks
 from exporters.errors import RequestError, SkippableError
-from exporters.jsonl import DATASETS, ENTRIES
+from exporters.formats.jsonl import DATASETS, ENTRIES
 from exporters.model import (
     Box,
     Category,
@@ -34,6 +33,7 @@ from exporters.model import (
     decode_entry,
     encode,
 )
+from exporters.shapes import cocorle, masks
 from tests.blocks.samples import (
     as_bytes,
     box,

@@ -38,7 +38,6 @@ from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY, DEMO_EMAIL, DEMO_PASSWORD, IdahSandbox
 from blocks.sandbox.idah_rows import Entry as EntryRow
 from blocks.sandbox.idah_store import Table
-from exporters import masks
 from exporters.errors import FatalError, RequestError, RetriableError, SkippableError
 from exporters.model import (
     Box,
@@ -57,6 +56,7 @@ from exporters.model import (
     decode_entry,
     encode,
 )
+from exporters.shapes import masks
 from tests.blocks.samples import ask_idah, everything, picture_bytes, read_media
 
 SIZE = (300, 200)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from blocks.folder import FolderSource
-from exporters import masks
 from exporters.errors import RequestError
 from exporters.model import (
     Box,
@@ -23,6 +22,7 @@ from exporters.model import (
     Skeleton,
     Unknown,
 )
+from exporters.shapes import masks
 from tests.blocks.samples import everything, lay_out
 from tests.fakes import layouts
 

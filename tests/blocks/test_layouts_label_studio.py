@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from blocks.folder import FolderSource
-from exporters import brushrle, masks
 from exporters.errors import RequestError
 from exporters.model import (
     Box,
@@ -27,6 +26,7 @@ from exporters.model import (
     Track,
     Unknown,
 )
+from exporters.shapes import brushrle, masks
 from tests.blocks.samples import everything, lay_out
 from tests.fakes import layouts
 from tests.fakes.datasets import BLOB, HEIGHT, WIDTH

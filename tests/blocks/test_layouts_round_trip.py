@@ -18,7 +18,7 @@ from PIL import Image
 from blocks.folder import FolderSource
 from exporters import registry
 from exporters.model import Box, Dataset, Ellipse, Entry, Keyframe, Media, Track
-from exporters.upright import MediaFile
+from exporters.pictures.upright import MediaFile
 from tests.conformance.exporters import Export, run_export
 from tests.fakes.datasets import (
     CATEGORIES,

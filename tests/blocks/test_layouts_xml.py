@@ -12,7 +12,6 @@ import pytest
 from PIL import Image
 
 from blocks.folder import FolderSource
-from exporters import masks, painting
 from exporters.errors import RequestError
 from exporters.model import (
     Annotation,
@@ -28,6 +27,8 @@ from exporters.model import (
     Track,
     Unknown,
 )
+from exporters.pictures import painting
+from exporters.shapes import masks
 from tests.blocks.samples import everything, lay_out
 from tests.fakes.layouts import picture
 

@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
-from exporters.jsonl import ENTRIES
+from exporters.formats.jsonl import ENTRIES
 from exporters.model import Media
 from tests.blocks.samples import ask_idah, box, coco, exported, image, lay_out, pack, picture_bytes
 from tests.conformance.sources import CANARY, SourceCase, SourceConformance

@@ -21,7 +21,7 @@ from blocks.storage import Storage
 from blocks.store import Store, media_key, media_path
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, OuthaulError
-from exporters.upright import MediaFile
+from exporters.pictures.upright import MediaFile
 
 _ROOT = Path(__file__).parents[2]
 LINES = [b'{"id":1}', b"", "写 🦖".encode(), b"x" * 3_000_000, b'{"id":2}']
@@ -246,7 +246,7 @@ from pathlib import Path
 from blocks.ranges import stream_range
 from blocks.storage import Storage
 from blocks.store import Store, media_key
-from exporters.upright import MediaFile
+from exporters.pictures.upright import MediaFile
 store = Store(Storage(sys.argv[1]))
 while time.time() < float(sys.argv[2]):
     pass

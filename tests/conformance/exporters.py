@@ -20,10 +20,10 @@ from exporters import ExporterOptions, Shard, read_options
 from exporters.base import Exporter
 from exporters.classes import ClassMap
 from exporters.model import Box, Dataset, Entry, Media, Shape
+from exporters.pictures.upright import MediaFile
 from exporters.shard import MediaChoice
 from exporters.tally import Tally
 from exporters.testing.sharded import run_shards
-from exporters.upright import MediaFile
 from tests.fakes.datasets import TEXT, fetched, media_bytes, one_of_each
 
 Files = Callable[[Media], MediaFile | str]

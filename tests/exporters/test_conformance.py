@@ -22,8 +22,8 @@ from exporters import Shard, registry
 from exporters.base import Exporter
 from exporters.errors import FatalError
 from exporters.model import SHAPES, Box, Category, Entry, Media, Shape, Unknown, encode, shape_name
+from exporters.pictures.upright import MediaFile
 from exporters.tally import KINDS
-from exporters.upright import MediaFile
 from tests import strategies
 from tests.conformance.exporters import Export, run_export, suited
 from tests.fakes import hostile

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from exporters import geometry
 from exporters.fitting import Fitter
 from exporters.holds import Holds
 from exporters.model import (
@@ -27,6 +26,7 @@ from exporters.model import (
     Track,
 )
 from exporters.options import ImageOptions, RecordOptions
+from exporters.shapes import geometry
 from tests import strategies
 from tests.fakes.datasets import HEIGHT, PAIR, SQUARE, WIDTH, annotation, one_of_each
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from exporters.errors import FatalError, RequestError
-from exporters.json import JsonExporter
+from exporters.formats.json import JsonExporter
 from exporters.plugins import load_plugin
 from exporters.registry import Registry
 from tests.fakes.plugins import write_package, write_plugin

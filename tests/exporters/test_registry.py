@@ -13,9 +13,9 @@ from pydantic import Field
 
 import exporters
 from exporters import Assembly, Exporter, ExporterOptions, Holds, Item
-from exporters.coco import CocoExporter
 from exporters.errors import FatalError, RequestError
-from exporters.json import JsonExporter
+from exporters.formats.coco import CocoExporter
+from exporters.formats.json import JsonExporter
 from exporters.options import ImageOptions, NoOptions
 from exporters.registry import Registry, read_options
 from exporters.shard import Shard
@@ -111,7 +111,7 @@ def test_plugin_joins_by_init(install: Install, value: str) -> None:
 def test_plugins_are_sorted(install: Install) -> None:
     """The order in which packages were installed does not show."""
     install("brought", {"plugin": "brought:PluginExporter"})
-    install("another", {"coco": "another:CocoExporter"}, "from exporters.coco import CocoExporter\n")
+    install("another", {"coco": "another:CocoExporter"}, "from exporters.formats.coco import CocoExporter\n")
     assert list(Registry([]).all()) == ["coco", "plugin"]
 
 

@@ -13,14 +13,14 @@ from PIL import ExifTags, Image
 
 from exporters import Assembly, Exporter, Holds, Item, NoOptions
 from exporters.errors import FatalError, SkippableError
-from exporters.jsonl import JsonlExporter
+from exporters.formats.jsonl import JsonlExporter
 from exporters.model import Box, Entry, Media
 from exporters.options import RecordOptions
+from exporters.pictures.upright import MediaFile
 from exporters.shard import Shard
 from exporters.survey import Placement
 from exporters.tally import LeftOut
 from exporters.testing.sharded import Output
-from exporters.upright import MediaFile
 from tests.conformance.exporters import Export, run_export
 from tests.fakes import hostile
 from tests.fakes.datasets import HEIGHT, WIDTH, annotation, dataset, entry, fetched, media_bytes, picture

@@ -16,7 +16,7 @@ from exporters.contextual import Context
 from exporters.errors import FatalError
 from exporters.examples.single_file import SingleFile
 from exporters.examples.validated_options import ValidatedOptions
-from exporters.jsonl import JsonlExporter
+from exporters.formats.jsonl import JsonlExporter
 from exporters.model import encode
 from exporters.testing import conformance, fetched_shard, plain_data, platform_data, run, sample_data
 from tests.fakes.datasets import SQUARE, dataset, entry, media_bytes

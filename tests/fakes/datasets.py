@@ -37,7 +37,7 @@ from exporters.model import (
     Track,
     Unknown,
 )
-from exporters.upright import MediaFile
+from exporters.pictures.upright import MediaFile
 
 WIDTH, HEIGHT = 64, 48
 KEYPOINTS = ("nose", "left_hand", "right_hand")

@@ -17,7 +17,7 @@ from blocks.storage import Storage
 from blocks.store import Store, media_key
 from exporters import registry
 from exporters.model import Entry, encode
-from exporters.upright import MediaFile
+from exporters.pictures.upright import MediaFile
 from flows.contextual_messages import Delayed, Done, FetchedEntries, Job
 from flows.contextual_process import run_process
 from flows.outcomes import Outcome

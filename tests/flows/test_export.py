@@ -24,7 +24,7 @@ from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from blocks.target import Target
 from exporters import FatalError, Item, RequestError, Shard, registry
-from exporters.json import JsonExporter
+from exporters.formats.json import JsonExporter
 from flows.results import Summary
 from tests.flows.harness import Exports, Platform
 

@@ -1,0 +1,1 @@
+"""Shapes: geometry, run lengths, conversions, tracks. Pure functions on the record model."""
