@@ -6,33 +6,26 @@ an entry is found out, not believed.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from operator import is_not
 from typing import IO, Any, Generic, Literal, Protocol
 
-from msgspec.structs import replace
-
-from exporters import annotators
 from exporters.base import Exporter
 from exporters.classes import ClassMap
 from exporters.errors import FatalError, SkippableError
-from exporters.fitting import Fitter
 from exporters.item import Item, Placed
 from exporters.model import NAMES, Annotation, Dataset, Entry, Media
 from exporters.naming import safe_path
-from exporters.options import ClassOptions, Options, RecordOptions
+from exporters.options import Options, RecordOptions
 from exporters.pictures import exif
-from exporters.pictures.upright import MediaFile, settle, size_of
-from exporters.splits import in_its_split
+from exporters.pictures.upright import MediaFile
+from exporters.preparing import Preparation
 from exporters.survey import Placement
 from exporters.tally import Counters
 
 ENTRY_LEFT_OUT = "its entry was left out"
 MEDIA_NOT_ASKED_FOR = "media was not asked for"
 DERIVED_NOT_ASKED_FOR = "derived media was not asked for"
-NO_CATEGORY = "it has no category"
-CLASS_LEFT_OUT = "its class was not asked for"
 
 HEAD_BYTES = 16
 
@@ -92,7 +85,7 @@ class Shard(Generic[Options]):
         self._skips_faults = skips_faults
         self._output = output
         self._entry_id = ""
-        self._fitter = Fitter(exporter.name, exporter.holds, options, self.change)
+        self._preparation = Preparation(exporter.name, exporter.holds, options, placement)
         self._begin()
 
     def _begin(self) -> None:
@@ -167,7 +160,7 @@ class Shard(Generic[Options]):
         self._entry_id = entry.id
         try:
             files = self._fetched(entry)
-            item = self._item(entry, number, numbers, files)
+            item, self._out, self._changes, self._reason = self._preparation.prepare(entry, number, numbers, files)
             members = self._members(item, files)
             if self._reason is None:
                 self._exporter.convert(item, self)
@@ -195,7 +188,7 @@ class Shard(Generic[Options]):
         for path, data in self._written:
             self._output.write(path, data)
 
-    # -- making an entry ready ----------------------------------------------------------------------------------------
+    # -- media --------------------------------------------------------------------------------------------------------
 
     def _fetched(self, entry: Entry) -> dict[str, MediaFile]:
         """The files of the entry's media that are exported, by media id."""
@@ -208,68 +201,6 @@ class Shard(Generic[Options]):
                 raise SkippableError(entry.id, file)
             found[media.id] = file
         return found
-
-    def _item(self, entry: Entry, number: int, numbers: Sequence[int], files: dict[str, MediaFile]) -> Item:
-        placement, ordinal = self._placement, number - 1
-        entry = in_its_split(entry, self.options)
-        name = placement.file_name(entry, self._exporter.holds)
-        if placement.keeps_entry_numbers and entry.number is not None:
-            number = entry.number
-        if placement.keeps_annotation_numbers:
-            numbers = [one.number or 0 for one in entry.annotations]
-        # What told two states of a file apart at its source has served: from here on, its digest does.
-        entry = replace(entry, medias=tuple([_known_by_digest(media, files) for media in entry.medias]))
-        original = entry.original
-        if original and original.id in files:
-            entry = settle(entry, files[original.id])
-        if isinstance(self.options, RecordOptions) and "authors" in self.options.redact:
-            entry = annotators.without_authors(entry)
-        size = size_of(entry)
-        placed = self._placed(entry, numbers, size)
-        self._see_to_emptiness(entry, size)
-        written = tuple([one.annotation for one in placed])
-        if len(written) < len(entry.annotations) or any(map(is_not, written, entry.annotations)):
-            entry = replace(entry, annotations=written)
-        return Item(entry, number, ordinal, size, name, placed, {})
-
-    def _placed(self, entry: Entry, numbers: Sequence[int], size: tuple[int, int] | None) -> list[Placed]:
-        """The annotations that are written, those that options and the format leave out counted."""
-        options, classes, needs_category = self.options, self.classes, self._exporter.holds.needs_category
-        unselected = annotators.select(entry.annotations, options) if isinstance(options, RecordOptions) else {}
-        has_classes = isinstance(options, ClassOptions)
-        fit = self._fitter.fit
-        placed = []
-        for place, annotation in enumerate(entry.annotations):
-            if place in unselected:
-                self._out.append((annotation, unselected[place]))
-                continue
-            fitted = fit(annotation, size)
-            if isinstance(fitted, str):
-                self._out.append((annotation, fitted))
-                continue
-            category = classes.get(annotation.category_id)
-            if category is None and (needs_category or (has_classes and annotation.category_id is not None)):
-                reason = NO_CATEGORY if annotation.category_id is None else CLASS_LEFT_OUT
-                self._out.append((annotation, reason))
-                continue
-            placed.append(Placed(fitted[0], numbers[place], category, fitted[1]))
-        return placed
-
-    def _see_to_emptiness(self, entry: Entry, size: tuple[int, int] | None) -> None:
-        """Leave out what is no training data: rejected entries, pictures of no known size, those nobody looked at."""
-        if self._exporter.holds.needs_size and size is None:
-            self.leave_out("the size of its picture is not known" if entry.medias else "it has no picture")
-        if not isinstance(self.options, ClassOptions):
-            return
-        if entry.state == "rejected":
-            self.leave_out("it was rejected on the platform")
-        elif not entry.annotations and self.options.empty_entries != "all":
-            if entry.state != "completed":
-                self.leave_out("it has no annotations yet")
-            elif self.options.empty_entries == "none":
-                self.leave_out("it has no annotations")
-
-    # -- media --------------------------------------------------------------------------------------------------------
 
     def _members(self, item: Item, files: dict[str, MediaFile]) -> list[tuple[Media, MediaMember]]:
         """The package's media files for this entry; fills `item.files`."""
@@ -331,11 +262,6 @@ class Shard(Generic[Options]):
             counters.leave_out("annotations", reason, [annotation.id])
         reason = MEDIA_NOT_ASKED_FOR if self._files is None else DERIVED_NOT_ASKED_FOR
         counters.leave_out("medias", reason, [media.id for media in entry.medias if media.id not in files])
-
-
-def _known_by_digest(media: Media, files: Mapping[str, MediaFile]) -> Media:
-    version = files[media.id].sha256 if media.id in files else ""
-    return media if media.version == version else replace(media, version=version)
 
 
 def derived_path(path: str, key: str) -> str:

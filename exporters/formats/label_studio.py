@@ -41,7 +41,8 @@ from exporters.holds import Holds
 from exporters.item import Item, Placed, default_media_path
 from exporters.model import Classification, Relation, TimeSpan
 from exporters.options import ClassOptions, ExporterOptions, ImageOptions
-from exporters.shard import NO_CATEGORY, Shard
+from exporters.preparing import NO_CATEGORY
+from exporters.shard import Shard
 
 TASKS = "tasks:"
 _PLAIN = frozenset(f"{ascii_letters}{digits}/_.-~".encode())

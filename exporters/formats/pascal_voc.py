@@ -44,7 +44,8 @@ from exporters.item import Item, Placed
 from exporters.model import Box
 from exporters.naming import MAX_BYTES
 from exporters.options import ImageOptions
-from exporters.shard import NO_CATEGORY, Shard
+from exporters.preparing import NO_CATEGORY
+from exporters.shard import Shard
 
 
 class PascalVocOptions(ImageOptions):

@@ -13,8 +13,9 @@ from PIL import ExifTags, Image
 
 from exporters import Assembly, Exporter, Holds, Item, NoOptions
 from exporters.errors import FatalError, SkippableError
+from exporters.formats.coco import CocoExporter
 from exporters.formats.jsonl import JsonlExporter
-from exporters.model import Box, Entry, Media
+from exporters.model import Box, Ellipse, Entry, Media
 from exporters.options import RecordOptions
 from exporters.pictures.upright import MediaFile
 from exporters.shard import Shard
@@ -23,7 +24,7 @@ from exporters.tally import LeftOut
 from exporters.testing.sharded import Output
 from tests.conformance.exporters import Export, run_export
 from tests.fakes import hostile
-from tests.fakes.datasets import HEIGHT, WIDTH, annotation, dataset, entry, fetched, media_bytes, picture
+from tests.fakes.datasets import HEIGHT, SQUARE, WIDTH, annotation, dataset, entry, fetched, media_bytes, picture
 
 BOX = Box(1.0, 1.0, 5.0, 5.0)
 Convert = Callable[[Item, Shard[Any]], None]
@@ -343,3 +344,26 @@ def test_shard_runs_without_a_survey() -> None:
     )
     shard.run([entry("e1"), entry("e2")])
     assert output.parts == {"lines": b"e1 e2"}
+
+
+# -- making entries ready ---------------------------------------------------------------------------------------------
+
+
+def test_what_is_left_out_does_not_count_as_changed() -> None:
+    """An annotation that is converted or clipped, and left out after all, is counted once: as left out."""
+    over_the_border = Box(-5.0, -5.0, 20.0, 20.0)
+    one = entry("e1", annotation("a", over_the_border, category_id=None), annotation("b", SQUARE, category_id=None))
+    made = run_export(CocoExporter(), [dataset()], [one], options={"convert": "polygon_to_box"})
+    assert made.tally.changed == {}
+    assert made.tally.left_out_count("annotations") == 2
+
+
+@pytest.mark.parametrize(("choice", "count"), [("reviewed", 1), ("all", 1), ("none", 0)])
+def test_pictures_that_lose_all_annotations(choice: str, count: int) -> None:
+    """A picture none of whose annotations is exported stays, or goes with empty_entries=none, and is counted."""
+    made = run_export(
+        CocoExporter(), [dataset()], [entry("e1", Ellipse(9.0, 9.0, 3.0, 3.0))], options={"empty_entries": choice}
+    )
+    assert made.tally.went_out.get("entries", 0) == count
+    if not count:
+        assert "none of its annotations is exported" in [left.reason for left in made.tally.left_out]

@@ -11,11 +11,12 @@ import orjson
 import pytest
 import zstandard
 
-from exporters import JsonExporter, RequestError
+from exporters import RequestError
 from exporters.contextual import Context
 from exporters.errors import FatalError
 from exporters.examples.single_file import SingleFile
 from exporters.examples.validated_options import ValidatedOptions
+from exporters.formats.json import JsonExporter
 from exporters.formats.jsonl import JsonlExporter
 from exporters.model import encode
 from exporters.testing import conformance, fetched_shard, plain_data, platform_data, run, sample_data

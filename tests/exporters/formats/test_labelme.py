@@ -38,6 +38,7 @@ POINTS = {
     "oriented_rectangle": {4},
     "circle": {2},
     "point": {1},
+    "points": range(2, 100),
     "mask": {2},
     "linestrip": range(2, 1000),
     "polygon": range(3, 1000),
