@@ -1,6 +1,7 @@
-"""Formats alone, from records in memory to bytes in files, against a bare loop that writes the same.
+"""Formats alone, from records in memory to what the transform step leaves, against a bare loop that writes the same.
 
-No network, no Prefect, no media; process CPU time, each format in a process of its own so that peaks are its own.
+No network, no Prefect, no media; process CPU time, each format in a process of its own so that peaks are its own. The
+bare loop writes a file a picture for YOLO and VOC; the transform step keeps the small files of a shard in one pack.
 `make bench ARGS=formats`, or `python -m tests.benchmarks.formats --annotations 3000000` to see that memory stays flat.
 """
 
@@ -14,18 +15,19 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from io import BufferedRandom
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import orjson
 
+from blocks.storage import Storage
 from exporters import registry
 from exporters.base import Exporter
 from exporters.model import Annotation, Box, Category, Dataset, Entry, Media, Part, Polygon, Shape
-from exporters.pictures.upright import MediaFile
-from exporters.shard import MediaMember, Shard
+from exporters.shard import Shard
 from exporters.survey import ShardIndex, survey
+from flows.output import ShardOutput
 
 WIDTH, HEIGHT = 1920, 1080
 PER_ENTRY = 20
@@ -69,34 +71,6 @@ def shard_of_entries(kind: str) -> list[Entry]:
     ]
 
 
-class FolderOutput:
-    """Parts as files, small files as files."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._parts: dict[str, BufferedRandom] = {}
-
-    def append(self, part: str, data: bytes, separator: bytes) -> None:
-        if part in self._parts:
-            self._parts[part].write(separator)
-        else:
-            self._parts[part] = (self._folder / f"part-{len(self._parts)}").open("w+b")
-        self._parts[part].write(data)
-
-    def write(self, path: str, data: bytes) -> None:
-        write_file(self._folder / path, data)
-
-    def put_media(self, member: MediaMember) -> None:
-        """There is none."""
-
-    def open_media(self, file: MediaFile) -> Any:
-        raise NotImplementedError(file)
-
-    def close(self) -> None:
-        for part in self._parts.values():
-            part.close()
-
-
 def write_file(path: Path, data: bytes) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
@@ -109,20 +83,22 @@ def ours(name: str, entries: Sequence[Entry], shards: int, folder: Path) -> None
     for entry in entries:
         index.add(entry)
     (placement,) = survey([DATASET], [index.to_bytes()], exporter.holds, options).placements
+    storage = Storage(str(folder / "workspace"))
     for number in range(shards):
-        output = FolderOutput(folder / str(number))
-        (folder / str(number)).mkdir(parents=True)
-        Shard(
-            exporter,
-            options,
-            placement,
-            dataset=DATASET,
-            media="none",
-            files=None,
-            skips_faults=False,
-            output=output,
-        ).run(entries)
-        output.close()
+        spool = folder / str(number)
+        spool.mkdir()
+        with closing(ShardOutput(spool, f"parts/{number}", storage)) as output:
+            Shard(
+                exporter,
+                options,
+                placement,
+                dataset=DATASET,
+                media="none",
+                files=None,
+                skips_faults=False,
+                output=output,
+            ).run(entries)
+            output.save()
 
 
 # -- the floor: what a person would write for this one case -----------------------------------------------------------
