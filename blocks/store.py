@@ -99,6 +99,7 @@ class Store:
     def keep_media(self, key: str, local: Path, file: MediaFile) -> None:
         """Take over a fetched file. Its key is written last: who sees the key finds the bytes."""
         path = media_path(file.sha256)
+        local.chmod(0o444)  # every worker may read it, and exporters that are handed the file itself do not change it
         if self.storage.size(path) != file.size:
             self.storage.move_in(local, path)
         self.storage.write(f"media-keys/{key[:2]}/{key}", [msgspec.json.encode(file)], durable=False)

@@ -73,7 +73,7 @@ def build_class_map(
     options = options or ClassOptions()
     known = _collect(datasets, seen, holds.shapes_after(getattr(options, "convert", ())))
     everything = {one.id: one for dataset in datasets for one in dataset.categories}
-    classes = _merged(_wanted(known.categories, everything, options), known.declared)
+    classes = _merged(_wanted(known.categories, everything, options), known.declared, options)
     return ClassMap(_numbered(classes, _own_numbers(known), holds, options))
 
 
@@ -84,7 +84,9 @@ def _collect(datasets: Sequence[Dataset], seen: Iterable[tuple[str, str]], shape
     refuse_clashes(datasets)
     for category in (category for dataset in datasets for category in dataset.categories):
         if shapes is None or not category.shapes or shapes.intersection(category.shapes):
-            declared.setdefault(category.id, category)
+            first = declared.setdefault(category.id, category)
+            if category.keypoints and not first.keypoints:
+                declared[category.id] = category
         elif category.id in used:  # not as declared: it follows, so that it moves no other
             strays.setdefault(category.id, category)
     declared |= {id_: category for id_, category in strays.items() if id_ not in declared}
@@ -93,11 +95,16 @@ def _collect(datasets: Sequence[Dataset], seen: Iterable[tuple[str, str]], shape
 
 
 def _own_numbers(known: _Known) -> dict[str, int]:
-    """The numbers of the source, by category id; none unless it numbers all it declares, no two alike."""
-    numbers = {one.id: one.number for one in known.categories if one.number is not None}
-    missing = known.declared - numbers.keys()
-    sound = numbers and not missing and len(set(numbers.values())) == len(numbers) and min(numbers.values()) >= 0
-    return numbers if sound else {}
+    """The numbers of the source, by category id; none unless it numbers all it declares, no two alike.
+
+    A category that only annotations know keeps its number where no declared one has it.
+    """
+    own = {one.id: one.number for one in known.categories if one.number is not None}
+    declared = {id_: number for id_, number in own.items() if id_ in known.declared} if known.declared else own
+    is_sound = declared and not known.declared - declared.keys() and len(set(declared.values())) == len(declared)
+    if not is_sound or min(declared.values()) < 0:
+        return {}
+    return declared | {id_: number for id_, number in own.items() if number not in declared.values()}
 
 
 def _wanted(
@@ -134,15 +141,15 @@ def _placed(category: Category, known: Mapping[str, Category], hierarchy: str) -
     return path[0] if hierarchy == "root" else "/".join(path)
 
 
-def _merged(wanted: Iterable[tuple[Category, str]], declared: frozenset[str]) -> list[ExportClass]:
+def _merged(
+    wanted: Iterable[tuple[Category, str]], declared: frozenset[str], options: ClassOptions
+) -> list[ExportClass]:
     """One class for each name that an option gave; categories that merely share theirs in the project stay apart."""
     classes: dict[str, ExportClass] = {}
-    given: set[str] = set()
+    given = set(options.rename_classes.values())
     for category, wanted_name in wanted:
-        if wanted_name != category.name:
-            given.add(wanted_name)
         first = classes.get(wanted_name)
-        if first is not None and wanted_name in given:
+        if first is not None and (wanted_name in given or options.hierarchy == "root"):
             if (first.keypoints, first.skeleton) != (category.keypoints, category.skeleton):
                 raise RequestError(
                     f"The classes that would become {quoted(wanted_name)} have different keypoints; "
@@ -194,15 +201,26 @@ def _numbered(
 
 
 def refuse_clashes(datasets: Iterable[Dataset]) -> None:
-    """Raise RequestError when two datasets mean different things by one category id: one of them would be renamed."""
+    """Raise RequestError when two datasets mean different things by one category id: one of them would be renamed.
+
+    A category may have keypoints in one and none in another, as the official COCO files have it.
+    """
     known: dict[str, Category] = {}
     for category in (category for dataset in datasets for category in dataset.categories):
         first = known.setdefault(category.id, category)
-        if (first.name, first.keypoints, first.skeleton) != (category.name, category.keypoints, category.skeleton):
+        if first.name != category.name:
             raise RequestError(
                 f"The category {quoted(category.id)} is {quoted(first.name)} in one dataset and "
-                f"{quoted(category.name)} in another; export them one at a time."
+                f"{quoted(category.name)} in another; export them one at a time, each named by --dataset."
             )
+        points, others = (first.keypoints, first.skeleton), (category.keypoints, category.skeleton)
+        if first.keypoints and category.keypoints and points != others:
+            raise RequestError(
+                f"The category {quoted(category.name)} has other keypoints in one dataset than in another; "
+                f"export them one at a time, each named by --dataset."
+            )
+        if category.keypoints:
+            known[category.id] = category
 
 
 def _undeclared(category_id: str) -> Category:

@@ -86,6 +86,12 @@ class Fitter:
         return replace(annotation, shape=shape, box=None, area=None) if applied else annotation
 
     def _sound(self, annotation: Annotation, size: Size | None) -> Fitted | str:
+        before = annotation.shape
+        if isinstance(before, Skeleton) and len(before.points) != len(before.visibility):
+            return "its points and what is said of their visibility are not as many"
+        return self._placed(annotation, size)
+
+    def _placed(self, annotation: Annotation, size: Size | None) -> Fitted | str:
         shape = self._without_slivers(annotation)
         if shape is None:
             return "its outline has fewer than three points"

@@ -17,6 +17,7 @@ RULE = "unsafe characters as ~xx (hex), over-long names cut with ~h-digest, meet
 MAX_BYTES = 180
 """Of one path component; file systems allow 255, and a format may add its own extension or prefix."""
 
+MOST_BYTES = 255
 MAX_EXTENSION_BYTES = 16
 
 EXTENSIONS = {
@@ -66,8 +67,10 @@ def safe_path(name: str) -> str:
 
 
 def safe_component(name: str) -> str:
-    if not name:
-        return "~"  # never an escape: those have digits
+    return _shorten(_escaped(name)) if name else "~"  # never an escape: those have digits
+
+
+def _escaped(name: str) -> str:
     escaped = _UNSAFE.sub(lambda match: _escape(match[0]), name)
     if not escaped.strip(". ") or _RESERVED.match(escaped):
         escaped = _escape(escaped[:1]) + escaped[1:]
@@ -75,13 +78,25 @@ def safe_component(name: str) -> str:
         escaped = escaped[:-1] + _escape(escaped[-1])
     if escaped.startswith(" "):
         escaped = _escape(" ") + escaped[1:]
-    return _shorten(escaped)
+    return escaped
 
 
 def with_extension(name: str, mime_type: str | None) -> str:
     """`name`, with the extension of its media type when it has none at all."""
     stem, dot, extension = name.rpartition("/")[2].rpartition(".")
     return name if dot and stem and extension else name + EXTENSIONS.get(mime_type or "", "")
+
+
+def is_safe_path(path: str) -> bool:
+    """Whether a file may have this path in a package: it leads nowhere else, and every file system takes it.
+
+    `~` is how safe names are written: one may stand in a name that is safe otherwise.
+    """
+    components = path.replace("~", "-").split("/")
+    return all(
+        component and _escaped(component) == component and len(component.encode()) <= MOST_BYTES
+        for component in components
+    )
 
 
 def without_extension(path: str) -> str:

@@ -55,7 +55,7 @@ def _from_text(split: Callable[[str], Any]) -> Callable[[Any], Any]:
         if text.startswith(("{", "[")):
             try:
                 return json.loads(text)
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"this is no JSON: {error}") from None
         return split(text)
 
@@ -93,7 +93,8 @@ def _class_numbers(value: Any) -> Any:
     return given
 
 
-Numbers = Annotated[dict[str, int], BeforeValidator(_class_numbers)]
+ClassNumber = Annotated[int, Field(ge=0, le=2**31 - 1)]
+Numbers = Annotated[dict[str, ClassNumber], BeforeValidator(_class_numbers)]
 """`a=1,b=2` on a command line, or the manifest of an export, whole."""
 Ratios = Annotated[dict[str, float], BeforeValidator(_from_text(_pairs))]
 Conversions = Annotated[tuple[Conversion, ...], BeforeValidator(_from_text(_names))]
@@ -135,7 +136,7 @@ class RecordOptions(ExporterOptions):
     @model_validator(mode="after")
     def _shares_something_out(self) -> RecordOptions:
         shares = self.split_ratios
-        if not shares or min(shares.values()) < 0 or abs(sum(shares.values()) - 1) > 1e-6:
+        if not shares or min(shares.values()) < 0 or not abs(sum(shares.values()) - 1) <= 1e-6:
             raise ValueError("split_ratios should be shares that add up to 1, such as train=0.8,val=0.2")
         return self
 
@@ -157,9 +158,8 @@ class ClassOptions(RecordOptions):
         description="Numbers that classes must have, as name=number, or an earlier export's manifest (@manifest.json). "
         "Classes that are not in it follow behind.",
     )
-    first_class: int | None = Field(
+    first_class: ClassNumber | None = Field(
         default=None,
-        ge=0,
         description="Count classes from this number, instead of keeping the source's or the format's usual ones.",
     )
     empty_entries: Literal["reviewed", "all", "none"] = Field(

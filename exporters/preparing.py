@@ -18,7 +18,7 @@ from exporters.classes import ClassMap
 from exporters.fitting import Fitter, Size
 from exporters.holds import Holds
 from exporters.item import Item, Placed
-from exporters.model import Annotation, Entry, Media
+from exporters.model import EMPTY, Annotation, Entry, Media
 from exporters.options import ClassOptions, ExporterOptions, RecordOptions
 from exporters.pictures.upright import MediaFile, settle, size_of
 from exporters.splits import in_its_split
@@ -26,6 +26,7 @@ from exporters.survey import Placement
 
 NO_CATEGORY = "it has no category"
 CLASS_LEFT_OUT = "its class was not asked for"
+EMPTIED = "left out as the last of its picture, which goes out without any (empty_entries=none leaves it out)"
 
 
 class Prepared(NamedTuple):
@@ -67,11 +68,13 @@ class Preparation:
         original = entry.original
         if original and original.id in files:
             entry = settle(entry, files[original.id])
-        if isinstance(self._options, RecordOptions) and "authors" in self._options.redact:
-            entry = annotators.without_authors(entry)
+        unselected: dict[int, str] = {}
+        if isinstance(self._options, RecordOptions):
+            unselected = annotators.select(entry.annotations, self._options)  # while it still says who
+            entry = _redacted(entry, self._options)
         size = size_of(entry)
-        placed, out = self._placed(entry, numbers, size)
-        reason = self._no_data(entry, placed, size)
+        placed, out = self._placed(entry, numbers, size, unselected)
+        reason = self._no_data(entry, placed, size, unselected)
         written = tuple([one.annotation for one in placed])
         if len(written) < len(entry.annotations) or any(map(is_not, written, entry.annotations)):
             entry = replace(entry, annotations=written)
@@ -81,11 +84,10 @@ class Preparation:
         self._changes.append(what)
 
     def _placed(
-        self, entry: Entry, numbers: Sequence[int], size: Size | None
+        self, entry: Entry, numbers: Sequence[int], size: Size | None, unselected: Mapping[int, str]
     ) -> tuple[list[Placed], list[tuple[Annotation, str]]]:
         """The annotations that are written, and those that options and the format leave out, with the reasons."""
         options, classes, needs_category = self._options, self._classes, self._holds.needs_category
-        unselected = annotators.select(entry.annotations, options) if isinstance(options, RecordOptions) else {}
         has_classes = isinstance(options, ClassOptions)
         fit, changes = self._fitter.fit, self._changes
         placed: list[Placed] = []
@@ -108,19 +110,37 @@ class Preparation:
             placed.append(Placed(fitted[0], numbers[place], category, fitted[1]))
         return placed, out
 
-    def _no_data(self, entry: Entry, placed: Sequence[Placed], size: Size | None) -> str | None:
-        """Why an entry is no data: it was rejected, its picture is of no known size, nobody looked at it yet."""
+    def _no_data(
+        self, entry: Entry, placed: Sequence[Placed], size: Size | None, unselected: Mapping[int, str]
+    ) -> str | None:
+        """Why an entry is no data: it was rejected, its picture is of no known size, nobody looked at it yet.
+
+        One that lost all its annotations to the format or an option goes out as it is, without any, and that is said;
+        but not as the work of people who never saw it.
+        """
         options = self._options
         if isinstance(options, ClassOptions):
             if entry.state == "rejected":
                 return "it was rejected on the platform"
-            if not entry.annotations and entry.state != "completed" and options.empty_entries != "all":
-                return "it has no annotations yet"
+            if not placed and entry.state != "completed" and options.empty_entries != "all":
+                return "none of its annotations is exported" if entry.annotations else "it has no annotations yet"
             if not placed and options.empty_entries == "none":
                 return "none of its annotations is exported" if entry.annotations else "it has no annotations"
+            if entry.annotations and len(unselected) == len(entry.annotations):
+                return "none of its annotations was asked for"
+            if entry.annotations and not placed:
+                self._change(EMPTIED)
         if self._holds.needs_size and size is None:
             return "the size of its picture is not known" if entry.medias else "it has no picture"
         return None
+
+
+def _redacted(entry: Entry, options: RecordOptions) -> Entry:
+    if "authors" in options.redact:
+        entry = annotators.without_authors(entry)
+    if "positions" in options.redact:  # platforms copy them from the files
+        entry = replace(entry, medias=tuple(replace(media, raw=EMPTY) for media in entry.medias))
+    return entry
 
 
 def _known_by_digest(media: Media, files: Mapping[str, MediaFile]) -> Media:

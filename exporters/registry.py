@@ -19,7 +19,7 @@ from exporters.options import ExporterOptions
 from exporters.plugins.loaded import Plugins
 from exporters.plugins.modalities import Modalities, bare_modality
 from exporters.plugins.plugin import AnyExporter, Plugin, Registration
-from exporters.validation import wrong_values
+from exporters.validation import secrets_of, wrong_values
 
 
 class Registry:
@@ -139,9 +139,8 @@ class Registry:
             if refusal := self._refusal(name):
                 raise RequestError(refusal)
             return found
-        for context in self._plugins.contexts:
-            if name in context.problems:
-                raise RequestError(context.problems[name])
+        if problems := self._plugins.problems_of(name):
+            raise RequestError("\n".join(problems))
         unknown = unknown_name("format", name, self.all())
         # It may be in one of these.
         raise RequestError("\n".join([str(unknown), *self._plugins.failures]))
@@ -172,9 +171,13 @@ def read_options(exporter: AnyExporter, given: Mapping[str, Any]) -> ExporterOpt
     ]
     options: ExporterOptions | None = None
     try:
-        options = exporter.options.model_validate({name: value for name, value in given.items() if name in known})
+        options = exporter.options.model_validate(
+            {known[name].validation_alias or name: value for name, value in given.items() if name in known}
+        )
     except ValidationError as error:
-        refusals.append(f"The format {exporter.name} does not take {wrong_values(error)}.")
+        refusals.append(
+            f"The format {exporter.name} does not take {wrong_values(error, secrets_of(exporter.options))}."
+        )
     if options is None or refusals:
         raise RequestError("\n".join(refusals))
     return options

@@ -12,7 +12,7 @@ from typing import IO, Any, Generic, Literal, Protocol
 
 from exporters.base import Exporter
 from exporters.classes import ClassMap
-from exporters.errors import FatalError, SkippableError
+from exporters.errors import FatalError, OuthaulError, SkippableError
 from exporters.item import Item, Placed
 from exporters.model import NAMES, Annotation, Dataset, Entry, Media
 from exporters.naming import safe_path
@@ -171,6 +171,14 @@ class Shard(Generic[Options]):
                 raise FatalError(f"{error} Leave such entries out with --on-error skip.") from None
             self._count_left_out(entry, error.reason, is_fault=True)
             return
+        except OuthaulError:
+            raise
+        except Exception as error:
+            said = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise FatalError(
+                f"The exporter {self._exporter.name} failed at the entry {entry.id} ({said}); "
+                f"please report this as a fault of the exporter."
+            ) from error
         if self._reason is not None:
             self._count_left_out(entry, self._reason, is_fault=False)
             return

@@ -40,12 +40,13 @@ def _group(entry: Entry, attribute: str) -> str:
 
 
 def _by_hash(group: str, ratios: dict[str, float]) -> str:
-    """The split whose stretch of 0..1 the group's hash falls into; stretches lie in the order the ratios are given."""
-    at = int.from_bytes(hashlib.sha256(group.encode()).digest()[:8]) / _STEPS
-    for name, end in zip(ratios, itertools.accumulate(ratios.values()), strict=True):
+    """The split whose stretch of 0..1 the group's hash falls into; stretches lie in the order of the splits' names."""
+    at = int.from_bytes(hashlib.sha256(group.encode("utf-8", "surrogatepass")).digest()[:8]) / _STEPS
+    names = sorted(ratios)
+    for name, end in zip(names, itertools.accumulate(ratios[name] for name in names), strict=True):
         if at < end:
             return name
-    return next(name for name in reversed(ratios) if ratios[name])  # the shares' sum was rounded below 1
+    return next(name for name in reversed(names) if ratios[name])  # the shares' sum was rounded below 1
 
 
 def file_names(splits: Iterable[str]) -> dict[str, str]:

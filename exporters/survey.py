@@ -51,6 +51,11 @@ def _folder_keys(path: str) -> Iterator[int]:
         yield naming.meeting_key(naming.without_extension(path))
 
 
+def _kept(number: int | None) -> int:
+    """A number that an export may keep; one beyond 64 bits is none."""
+    return NO_NUMBER if number is None or not 0 <= number < 1 << 63 else number
+
+
 class ShardIndex:
     """Collected while a shard is fetched; a few bytes an entry, so that all of them fit in memory together."""
 
@@ -72,9 +77,9 @@ class ShardIndex:
         self.names.append(naming.meeting_key(place))
         self.paired.append(naming.meeting_key(paired))
         self.folders.update(_folder_keys(place))
-        self.entry_numbers.append(NO_NUMBER if entry.number is None else entry.number)
+        self.entry_numbers.append(_kept(entry.number))
         for annotation in entry.annotations:
-            self.annotation_numbers.append(NO_NUMBER if annotation.number is None else annotation.number)
+            self.annotation_numbers.append(_kept(annotation.number))
             if annotation.category_id is not None:
                 self.seen.add((annotation.category_id, shape_name(annotation.shape)))
 

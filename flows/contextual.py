@@ -52,7 +52,7 @@ def facts(task: dict[str, Any]) -> list[Any]:
     """All that the product depends on, the plug-in's code included."""
     plan = task["plan"]
     request = plan.request
-    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options]
+    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
     fetched = [[one.sha256, one.shard.dataset_index] for one in task["fetched"]]
     files = [one.sha256 for one in task["files"]]
     asked = [plan.datasets, request.media, request.on_error, plan.name]
@@ -131,13 +131,17 @@ def _attempt(job: Job, plan: Plan) -> Done | Delayed:
     options = read_options(plan.exporter(), job.options)
     moved = 0
 
+    def tell(level: int, text: str) -> None:
+        log.log(level, text)
+        progress.say(job.exporter, level, text)
+
     def move(fraction: float) -> None:
         nonlocal moved
         entries = int(fraction * plan.entries)
         progress.advance("transform", max(entries - moved, 0))
         moved = max(entries, moved)
 
-    end = run_process(job, getattr(options, TIME_LIMIT, DEFAULT_TIME_LIMIT_SECONDS), log.log, move)
+    end = run_process(job, getattr(options, TIME_LIMIT, DEFAULT_TIME_LIMIT_SECONDS), tell, move)
     if isinstance(end, Broke):
         log.error("%s\n%s", end.message, end.trace)
         if end.is_passing:

@@ -81,6 +81,7 @@ def _listen(
     """What the process says, how it ended last; nothing more when it is dead."""
     deadline = time.monotonic() + time_limit
     end: End | None = None
+    died_at: float | None = None
     said = 0
     while True:
         stopping.check()
@@ -92,7 +93,8 @@ def _listen(
         try:
             event = lines.get(timeout=stopping.LOOK_SECONDS)
         except queue.Empty:
-            if end or process.poll() is not None:
+            died_at = died_at or (time.monotonic() if process.poll() is not None else None)
+            if end or (died_at and time.monotonic() - died_at > FAREWELL_SECONDS):  # its last words may be on their way
                 break
             continue
         if isinstance(event, Done | Delayed | Broke):

@@ -29,7 +29,7 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
     dataset = load_datasets(plan, store)[shard.dataset_index]
     listing = list(store.load_lines(shard.listing))
     exporter = plan.exporter()
-    index = ShardIndex(exporter.holds, exporter.options.model_validate(plan.options))
+    index = ShardIndex(exporter.holds, plan.exporter_options())
     counts = {"entries": 0, "annotations": 0, "medias": 0}
 
     def lines() -> Iterator[bytes]:

@@ -16,7 +16,8 @@ from blocks.workspace import Workspace
 from exporters import Exporter, FatalError
 from exporters.assembly import Assembly, Piece
 from exporters.classes import ClassMap
-from exporters.naming import meeting_key
+from exporters.errors import quoted
+from exporters.naming import is_safe_path, meeting_key
 from exporters.tally import KINDS, Tally, total
 from flows.fetch import load_datasets
 from flows.index import Member, decode_member, written_member
@@ -39,7 +40,7 @@ def make_package(
     Holds no more than the description of the exporter's own files. Names the export by a digest of all it consists of.
     """
     tally = reconcile(plan, fetched, converted)
-    store = workspace.open()
+    store, request = workspace.open(), plan.request
     size = 0
     places = array("Q")
     contents = hashlib.sha256()
@@ -47,6 +48,11 @@ def make_package(
     def lines() -> Iterator[bytes]:
         nonlocal size
         for member in _members(plan, fetched, converted, surveyed, store):
+            if not is_safe_path(member.path):
+                raise FatalError(
+                    f"The exporter {request.exporter} wrote {quoted(member.path)}, a path that not every system takes; "
+                    f"let it use exporters.naming.safe_path."
+                )
             places.append(meeting_key(member.path))
             size += member.size
             contents.update(f"{member.path}\0{member.size}\0{member.sha256}\n".encode())
@@ -54,7 +60,6 @@ def make_package(
 
     index, _ = store.save_lines(lines())
     refuse_meeting(places)
-    request = plan.request
     exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options, surveyed.classes]
     asked = [sorted(dataset.id for dataset in load_datasets(plan, store)), plan.where, request.media, request.package]
     export_id = digest(plan.source, *exporter, *asked, contents.hexdigest(), tally)
@@ -126,7 +131,7 @@ def _assembled(
 ) -> Iterator[Member]:
     """The files that are made of parts of all shards."""
     assembly: Assembly[Any] = Assembly(
-        options=exporter.options.model_validate(plan.options),
+        options=plan.exporter_options(),
         datasets=load_datasets(plan, store),
         classes=ClassMap(surveyed.export_classes),
         parts=[{name: Piece(**part.model_dump()) for name, part in shard.parts.items()} for shard in converted],

@@ -17,12 +17,14 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import BaseExporter, RequestError, read_options, registry
 from exporters.classes import build_class_map, refuse_clashes
+from exporters.contextual.exporter import TIME_LIMIT
 from exporters.errors import quoted
 from exporters.model import Dataset, encode
 from exporters.naming import safe_component
 from exporters.options import ClassOptions, ExporterOptions, ImageOptions
+from exporters.validation import revealed
 from flows import progress
-from flows.policy import PATIENT
+from flows.policy import PATIENT, digest
 from flows.results import Plan, Request, ShardPlan
 
 
@@ -32,6 +34,7 @@ class Checked:
 
     datasets: tuple[Dataset, ...]
     options: dict[str, Any]
+    true_options: dict[str, Any]
     where: dict[str, list[str]]
     warnings: tuple[str, ...]
 
@@ -71,7 +74,8 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
         asked(lambda: refuse_clashes(datasets))
     if problems or options is None:
         raise RequestError("\n".join(problems))
-    return Checked(tuple(datasets), options.model_dump(mode="json"), where, tuple(warnings))
+    true_options = {name: value for name, value in revealed(options).items() if name != TIME_LIMIT}
+    return Checked(tuple(datasets), options.model_dump(mode="json"), true_options, where, tuple(warnings))
 
 
 @task(name="plan", task_run_name="plan", **PATIENT)
@@ -99,6 +103,7 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
         source=source.identity(),
         datasets=datasets,
         options=checked.options,
+        options_digest=digest(store.identity(), checked.true_options),
         code_digest=registry.code_digest(request.exporter),
         where={name: sorted(values) for name, values in sorted(checked.where.items())},
         shards=tuple(shards),

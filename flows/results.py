@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from exporters import registry
+from exporters import read_options, registry
 from exporters.plugins import AnyExporter
 from exporters.shard import MediaChoice
 from exporters.tally import Tally
@@ -56,6 +56,8 @@ class Plan(Frozen):
     """Where the datasets with their ontologies are kept, one a line."""
     options: dict[str, Any]
     """The exporter's options, with their defaults."""
+    options_digest: str = ""
+    """Of their true values, also of those that `options` shows as stars or not at all; means nothing elsewhere."""
     code_digest: str = ""
     """Of the plug-in that the exporter comes from; empty for built-in formats."""
     where: dict[str, list[str]]
@@ -67,6 +69,10 @@ class Plan(Frozen):
     @property
     def entries(self) -> int:
         return sum(shard.entries for shard in self.shards)
+
+    def exporter_options(self) -> Any:
+        """The exporter's options, as its own model has them."""
+        return read_options(self.exporter(), self.request.options)
 
     def exporter(self) -> AnyExporter:
         """The exporter, made of the code that this was planned with. Raises FatalError where that is not to be had."""
@@ -124,7 +130,10 @@ class Package(Frozen):
 
 
 class Delivery(Frozen):
-    """What lies at the target now, and what was moved for it: nothing, when it lay there already."""
+    """What lies at the target now, and what was moved for it.
+
+    `was_there`: it lay there already, and nothing was moved; an export without files moves none either.
+    """
 
     export_id: str
     url: str
@@ -134,10 +143,7 @@ class Delivery(Frozen):
     moved_files: int
     moved_bytes: int
     link: str
-
-    @property
-    def was_there(self) -> bool:
-        return self.moved_files == 0
+    was_there: bool
 
 
 class Summary(Frozen):

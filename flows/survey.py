@@ -36,7 +36,7 @@ def take_survey(plan: Plan, fetched: Sequence[FetchedShard], workspace: Workspac
     store = workspace.open()
     exporter = plan.exporter()
     indexes = (store.storage.read(shard.index) for shard in fetched)
-    options = exporter.options.model_validate(plan.options)
+    options = plan.exporter_options()
     taken = survey(load_datasets(plan, store), indexes, exporter.holds, options)
     first = taken.placements[0] if taken.placements else None
     return Surveyed(

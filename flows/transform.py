@@ -32,7 +32,7 @@ def facts(task: dict[str, Any]) -> list[Any]:
     """All that the parts of a shard depend on."""
     request, media = task["plan"].request, task["media"]
     plan = task["plan"]
-    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options]
+    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
     fetched = [task["fetched"].sha256, media and media.sha256, task["placement"]]
     dataset = [task["plan"].datasets, task["fetched"].shard.dataset_index]
     return [metadata.version("outhaul"), *fetched, *dataset, *exporter, request.media, request.on_error]
@@ -70,7 +70,7 @@ def transform(
     ):
         shard = Shard(
             exporter,
-            exporter.options.model_validate(plan.options),
+            plan.exporter_options(),
             _decode_placement(store.storage.read(placement)),
             dataset=load_datasets(plan, store)[fetched.shard.dataset_index],
             media=plan.request.media,

@@ -6,6 +6,7 @@ remember, however often and in whatever order an exporter reads them.
 
 from __future__ import annotations
 
+import copy
 from collections import Counter
 from dataclasses import dataclass
 
@@ -99,7 +100,7 @@ class Books:
 
     def tally(self) -> Tally:
         """What came in, what the exporter was given, and why not the rest."""
-        counters = self._counters
+        counters = copy.deepcopy(self._counters)  # this may be asked several times
         for kind, states in self._states.items():
             counters.came_in[kind] = len(states)
             counters.went_out[kind] = states.count(GIVEN)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from exporters.contextual.io import SINGLE_FILE
 from exporters.errors import FatalError, quoted
-from exporters.naming import safe_component
+from exporters.naming import is_safe_path
 
 
 def product_files(written: Path | None, name: str) -> Iterator[tuple[str, Path]]:
@@ -54,8 +54,7 @@ def _check_kind(path: Path, shown: str) -> None:
 
 
 def _check_name(name: str, shown: str) -> None:
-    # `~` is how safe names are written: one may stand in a name that is safe otherwise.
-    if safe_component(name.replace("~", "-")) != name.replace("~", "-"):
+    if not is_safe_path(name):
         raise FatalError(
             f"The exporter wrote a file {quoted(shown)}, a name that not every system takes; "
             f"use exporters.naming.safe_component, or safe_name of a media."

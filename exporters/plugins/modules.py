@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import itertools
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,11 @@ from importlib.machinery import SOURCE_SUFFIXES, FileFinder, ModuleSpec, SourceF
 from pathlib import Path
 from types import ModuleType
 
+OURS = frozenset({"exporters", "blocks", "flows", "deployments"})
+"""While a plug-in is loaded, other threads import too: they must find us."""
+
 _numbers = itertools.count(1)
+_PRIVATE_NAME = re.compile(r"_outhaul_plugin_[0-9]+_([a-z0-9_]+)(\.?)")
 
 
 class PluginModules(MetaPathFinder):
@@ -57,7 +62,7 @@ class PluginModules(MetaPathFinder):
         """Modules beside the plug-in's own that it may import by their bare names: never one that Python has."""
         found = {path.stem for path in self._folder.glob("*.py")}
         found |= {path.parent.name for path in self._folder.glob("*/__init__.py")}
-        return found - sys.stdlib_module_names
+        return found - sys.stdlib_module_names - OURS
 
     @contextmanager
     def _bare_names(self) -> Iterator[None]:
@@ -88,6 +93,11 @@ class _Alias(Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         sys.modules[module.__name__] = importlib.import_module(self._name)
+
+
+def readable(text: str) -> str:
+    """What Python says of a plug-in's modules, with the names that its author gave them."""
+    return _PRIVATE_NAME.sub(lambda found: "" if found[2] else found[1], text)
 
 
 def _take_modules(names: set[str]) -> dict[str, ModuleType]:

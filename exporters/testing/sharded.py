@@ -16,6 +16,7 @@ from exporters.assembly import Assembly, Piece
 from exporters.base import Exporter
 from exporters.classes import ClassMap
 from exporters.model import Dataset, Entry, Media
+from exporters.naming import is_safe_path
 from exporters.pictures.upright import MediaFile
 from exporters.shard import MEDIA_NOT_ASKED_FOR, MediaChoice, MediaMember, Shard
 from exporters.survey import Placement, ShardIndex, survey
@@ -110,6 +111,8 @@ def run_shards(
     written += (file for output in outputs for file in output.files)
     medias = [(member.path, member.file) for output in outputs for member in output.medias]
     places = Counter(path for path, _ in (*written, *medias))
+    unsafe = [path for path in places if not is_safe_path(path)]
+    assert not unsafe, f"not every system takes the paths {unsafe}"
     repeated = [path for path, count in places.items() if count > 1]
     assert not repeated, f"two files are to lie at {repeated}"
     return Package(dict(written), dict(medias), total(tallies), plan.classes)

@@ -273,11 +273,31 @@ def test_formats_without_gaps_count_from_their_first_number() -> None:
     assert numbers(build(*numbered, class_numbers="from_0", class_map={"b": 0})) == {"b": 0, "a": 1}
 
 
-@pytest.mark.parametrize("given", [{"a": 1, "b": 1}, {"a": -1}])
-def test_class_map_that_cannot_be_is_refused(given: dict[str, int]) -> None:
-    """Two classes of one number, or a number below 0, are refused."""
+def test_class_map_that_cannot_be_is_refused() -> None:
+    """Two classes of one number are refused."""
     with pytest.raises(RequestError, match="class_map"):
-        build(*PETS, class_map=given)
+        build(*PETS, class_map={"a": 1, "b": 1})
+
+
+def test_stray_category_renumbers_nothing() -> None:
+    """A category that only annotations know, and whose number a declared one has, costs no class its number."""
+    categories = Category(id="a", name="car", number=3), Category(id="b", name="bus", number=7)
+    assert numbers(build(*categories, seen=[("7", "box"), ("9", "box")])) == {"a": 3, "b": 7, "7": 10, "9": 9}
+
+
+def test_names_that_only_look_like_paths_are_kept_apart() -> None:
+    """A category called `a/b` is not one with the category b below a."""
+    categories = Category(id="1", name="a"), Category(id="2", name="b", parent="1"), Category(id="3", name="a/b")
+    assert len(build(*categories, hierarchy="path").classes) == 3
+
+
+def test_keypoints_of_one_dataset_serve_all() -> None:
+    """A category that has keypoints in one dataset and none in another is one class, with keypoints."""
+    bare, full = Category(id="1", name="person"), Category(id="1", name="person", keypoints=("nose",))
+    for order in ((bare, full), (full, bare)):
+        datasets = [dataset(f"d{number}", [category]) for number, category in enumerate(order)]
+        (one,) = build_class_map(datasets, (), Holds()).classes
+        assert one.keypoints == ("nose",)
 
 
 def test_class_map_with_gaps_is_refused_where_there_is_no_room() -> None:

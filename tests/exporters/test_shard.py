@@ -15,9 +15,10 @@ from exporters import Assembly, Exporter, Holds, Item, NoOptions
 from exporters.errors import FatalError, SkippableError
 from exporters.formats.coco import CocoExporter
 from exporters.formats.jsonl import JsonlExporter
-from exporters.model import Box, Ellipse, Entry, Media
+from exporters.model import Box, Ellipse, Entry, Media, Skeleton
 from exporters.options import RecordOptions
 from exporters.pictures.upright import MediaFile
+from exporters.preparing import EMPTIED
 from exporters.shard import Shard
 from exporters.survey import Placement
 from exporters.tally import LeftOut
@@ -128,12 +129,12 @@ def test_fault_stops_the_run_unless_told_otherwise() -> None:
 
 
 def test_what_is_no_fault_of_an_entry_is_not_skipped() -> None:
-    """A fault of the exporter itself goes through, whatever the policy."""
+    """A fault of the exporter itself ends the run, whatever the policy, and names the entry."""
 
     def script(_item: Item, _shard: Shard[Any]) -> None:
         raise ZeroDivisionError
 
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(FatalError, match=r"scripted failed at the entry e1 \(ZeroDivisionError"):
         run(script, entry("e1"), skips_faults=True)
 
 
@@ -354,8 +355,42 @@ def test_what_is_left_out_does_not_count_as_changed() -> None:
     over_the_border = Box(-5.0, -5.0, 20.0, 20.0)
     one = entry("e1", annotation("a", over_the_border, category_id=None), annotation("b", SQUARE, category_id=None))
     made = run_export(CocoExporter(), [dataset()], [one], options={"convert": "polygon_to_box"})
-    assert made.tally.changed == {}
+    assert made.tally.changed == {EMPTIED: 1}
     assert made.tally.left_out_count("annotations") == 2
+
+
+def test_redaction_does_not_hide_whose_work_is_asked_for() -> None:
+    """Whose annotations are taken is decided while the entry still says whose they are."""
+    one = entry("e1", annotation("a", BOX, created_by="ada"), annotation("b", BOX, created_by="bob"))
+    made = run_export(CocoExporter(), [dataset()], [one], options={"authors": "ada", "redact": "authors"})
+    assert made.tally.went_out["annotations"] == 1
+
+
+def test_work_that_was_not_asked_for_makes_no_negative() -> None:
+    """A picture that the people asked for never annotated is left out: it is no negative of theirs."""
+    one = entry("e1", annotation("a", BOX, created_by="ada"))
+    made = run_export(CocoExporter(), [dataset()], [one], options={"authors": "bob"})
+    assert made.tally.went_out.get("entries", 0) == 0
+
+
+def test_unfinished_picture_that_loses_its_annotations_makes_no_negative() -> None:
+    """A picture nobody completed, none of whose annotations the format holds, is not passed off as an empty one."""
+    one = entry("e1", Ellipse(9.0, 9.0, 3.0, 3.0), state="in_progress")
+    assert run_export(CocoExporter(), [dataset()], [one]).tally.went_out.get("entries", 0) == 0
+
+
+@pytest.mark.parametrize(
+    "one",
+    [
+        entry("odd", annotation("a", BOX, number=2**70), number=2**70),
+        entry("odd", annotation("a", Skeleton(((1.0, 1.0), (9.0, 9.0)), (2,)))),
+    ],
+)
+def test_hostile_records_are_exported_or_counted(one: Entry) -> None:
+    """Numbers beyond 64 bits, and points without a word on their visibility, do not stop an export."""
+    made = run_export(CocoExporter(), [dataset()], [one])
+    made.tally.check("the export")
+    assert made.tally.came_in["entries"] == 1
 
 
 @pytest.mark.parametrize(("choice", "count"), [("reviewed", 1), ("all", 1), ("none", 0)])

