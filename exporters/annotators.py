@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from exporters.model import EMPTY, Annotation, Entry
+from exporters.model import EMPTY, Annotation, Dataset, Entry
 from exporters.options import RecordOptions
 
 OTHER_AUTHOR = "its author was not asked for"
@@ -30,6 +30,12 @@ def select(annotations: Iterable[Annotation], options: RecordOptions) -> dict[in
         last = max(rest.items(), key=lambda pair: (pair[1].updated_at or pair[1].created_at or "", pair[0]))[1]
         out |= {place: EARLIER_WORK for place, one in rest.items() if one.created_by != last.created_by}
     return out
+
+
+def datasets_as_asked(datasets: Iterable[Dataset], options: object) -> list[Dataset]:
+    """The datasets as they may be delivered: under redact=authors without the platform's records, which name people."""
+    redacts = isinstance(options, RecordOptions) and "authors" in options.redact
+    return [replace(one, raw=EMPTY) if redacts else one for one in datasets]
 
 
 def without_authors(entry: Entry) -> Entry:

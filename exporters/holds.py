@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args
 
 from exporters.model import Dataset
 from exporters.options import Conversion
-from exporters.shapes.convert import held_after
+from exporters.shapes.convert import held_after, result, source
 
 ClassNumbers = Literal["source", "from_0", "from_1"]
 
@@ -42,6 +42,16 @@ class Holds:
     def shapes_after(self, conversions: Sequence[Conversion]) -> frozenset[str] | None:
         """The shapes that can go in when these conversions are asked for."""
         return None if self.shapes is None else held_after(self.shapes, conversions)
+
+    def misdirected(self, conversions: Sequence[Conversion]) -> list[Conversion]:
+        """Those of the conversions that make of a shape one which this format does not hold."""
+        held = self.shapes_after(conversions)
+        return [one for one in conversions if held is not None and source(one) not in held]
+
+    def conversions_for(self, shapes: Iterable[str]) -> list[Conversion]:
+        """What would take these shapes along, one conversion each where there is one."""
+        found = {source(one): one for one in reversed(get_args(Conversion)) if result(one) in (self.shapes or ())}
+        return [found[shape] for shape in sorted(shapes) if shape in found]
 
     def misfits(self, dataset: Dataset, conversions: Sequence[Conversion] = ()) -> frozenset[str]:
         """Shapes that the dataset's ontology declares and this format cannot hold."""

@@ -72,6 +72,8 @@ def _pairs(text: str) -> dict[str, str]:
         name, mark, value = part.partition("=")
         if not mark:
             raise ValueError(f"{part!r} should be name=value, several separated by commas, or a JSON object")
+        if name.strip() in pairs:
+            raise ValueError(f"{name.strip()!r} is given twice")
         pairs[name.strip()] = value.strip()
     return pairs
 
@@ -134,10 +136,13 @@ class RecordOptions(ExporterOptions):
     )
 
     @model_validator(mode="after")
-    def _shares_something_out(self) -> RecordOptions:
+    def _splits_can_be_made(self) -> RecordOptions:
         shares = self.split_ratios
         if not shares or min(shares.values()) < 0 or not abs(sum(shares.values()) - 1) <= 1e-6:
             raise ValueError("split_ratios should be shares that add up to 1, such as train=0.8,val=0.2")
+        for name, choice in (("split_ratios", "hash"), ("split_group", "hash"), ("split_tag", "tag")):
+            if self.split_by != choice and getattr(self, name) != type(self).model_fields[name].default:
+                raise ValueError(f"{name} means something only with split_by={choice}")
         return self
 
 

@@ -10,15 +10,20 @@ from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 def wrong_values(error: ValidationError, secrets: Collection[str] = ()) -> str:
     """`name=value: what it should be`, for each value that was refused, its value not shown where it is secret."""
-    return "; ".join(
-        f"{_given(detail, secrets)}: {detail['msg'][:1].lower()}{detail['msg'][1:]}" for detail in error.errors()
-    )
+    return "; ".join(_wrong_value(detail, secrets) for detail in error.errors())
+
+
+def _wrong_value(detail: Any, secrets: Collection[str]) -> str:
+    said = detail["msg"].removeprefix("Value error, ").partition(", unable to parse")[0]
+    given = _given(detail, secrets)
+    said = said[:1].lower() + said[1:]
+    return f"{given}: {said}" if given else said
 
 
 def _given(detail: Any, secrets: Collection[str]) -> str:
-    name = ".".join(map(str, detail["loc"]))
+    name = ".".join(part for part in map(str, detail["loc"]) if not part.isdecimal())
     if detail["type"] == "missing" or not name:  # the value would be all of what was given
-        return name or "as a whole"
+        return name
     if str(detail["loc"][0]) in secrets:
         return name
     return f"{name}={detail['input']!r}"

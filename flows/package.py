@@ -14,6 +14,7 @@ from prefect import task
 from blocks.store import Store
 from blocks.workspace import Workspace
 from exporters import Exporter, FatalError
+from exporters.annotators import datasets_as_asked
 from exporters.assembly import Assembly, Piece
 from exporters.classes import ClassMap
 from exporters.errors import quoted
@@ -130,9 +131,10 @@ def _assembled(
     store: Store,
 ) -> Iterator[Member]:
     """The files that are made of parts of all shards."""
+    options = plan.exporter_options()
     assembly: Assembly[Any] = Assembly(
-        options=plan.exporter_options(),
-        datasets=load_datasets(plan, store),
+        options=options,
+        datasets=datasets_as_asked(load_datasets(plan, store), options),
         classes=ClassMap(surveyed.export_classes),
         parts=[{name: Piece(**part.model_dump()) for name, part in shard.parts.items()} for shard in converted],
         shard_datasets=[one.shard.dataset_index for one in fetched],

@@ -69,6 +69,7 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
             problems.append(f"The format {exporter.name} is made of the files themselves; ask for --media original.")
         for dataset in datasets:
             asked(partial(_fit, request, exporter, options, dataset, warnings))
+        asked(partial(_refuse_misdirected, exporter, options))
         asked(partial(build_class_map, datasets, (), exporter.holds, _class_options(options)))
     else:
         asked(lambda: refuse_clashes(datasets))
@@ -140,14 +141,26 @@ def _fit(
             f"The format {exporter.name} holds {' and '.join(sorted(held))}, but dataset {quoted(dataset.name)} is "
             f"{dataset.modality}; choose another format (outhaul formats --modality {dataset.modality})."
         )
-    misfits = exporter.holds.misfits(dataset, options.convert if isinstance(options, ImageOptions) else ())
+    holds, conversions = exporter.holds, options.convert if isinstance(options, ImageOptions) else ()
+    misfits = holds.misfits(dataset, conversions)
     if not misfits:
         return
     shapes = ", ".join(sorted(misfits)).replace("_", " ")
     sentence = f"The format {exporter.name} cannot hold {shapes}, which dataset {quoted(dataset.name)} declares"
     if request.strict:
         raise RequestError(f"{sentence}; choose another format (json holds everything) or leave --strict out.")
-    warnings.append(f"{sentence}: such annotations will be left out and counted.")
+    helps = holds.conversions_for(misfits) if isinstance(options, ImageOptions) else []
+    hint = f" --option convert={','.join(helps)} takes some of them along." if helps else ""
+    warnings.append(f"{sentence}: such annotations will be left out and counted.{hint}")
+
+
+def _refuse_misdirected(exporter: BaseExporter[Any], options: ExporterOptions) -> None:
+    useless = exporter.holds.misdirected(options.convert if isinstance(options, ImageOptions) else ())
+    if useless:
+        raise RequestError(
+            f"The format {exporter.name} does not hold what convert={','.join(useless)} makes; "
+            f"it holds {', '.join(sorted(exporter.holds.shapes or ())).replace('_', ' ')}."
+        )
 
 
 def _pieces(listing: Iterator[bytes], size: int) -> Iterator[Sequence[bytes]]:

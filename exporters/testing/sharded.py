@@ -12,6 +12,7 @@ from typing import IO, Any
 
 import msgspec
 
+from exporters.annotators import datasets_as_asked
 from exporters.assembly import Assembly, Piece
 from exporters.base import Exporter
 from exporters.classes import ClassMap
@@ -96,7 +97,7 @@ def run_shards(
         tallies.append(shard.counters.tally())
     package: Assembly[Any] = Assembly(
         options=options,
-        datasets=datasets,
+        datasets=datasets_as_asked(datasets, options),
         classes=plan.classes,
         parts=[output.pieces() for output in outputs],
         shard_datasets=[dataset for dataset, _ in shards],

@@ -313,3 +313,12 @@ def test_classes_count_from_any_number() -> None:
     assert numbers(build(*PETS[:2], first_class=100)) == {"1": 100, "2": 101}
     with pytest.raises(RequestError, match="count from 0"):
         build(*PETS, class_numbers="from_0", first_class=1)
+
+
+def test_conversions_that_help_are_known() -> None:
+    """A format knows which conversions make what it holds, and which make what it does not."""
+    boxes = Holds(shapes=frozenset({"box"}))
+    assert boxes.misdirected(["box_to_polygon", "mask_to_box"]) == ["box_to_polygon"]
+    assert boxes.misdirected(["ellipse_to_polygon", "polygon_to_box"]) == []
+    assert boxes.conversions_for(["polygon", "polyline", "ellipse"]) == ["ellipse_to_box", "polygon_to_box"]
+    assert Holds().misdirected(["box_to_polygon"]) == []

@@ -21,7 +21,6 @@ from exporters.options import ImageOptions
         ("rename_classes", '{"a=b": "c"}', {"a=b": "c"}),
         ("class_map", "car=1,bus=7", {"car": 1, "bus": 7}),
         ("class_map", '{"classes": [{"name": "car", "number": 4, "id": "c"}], "schema": 1}', {"car": 4}),
-        ("split_ratios", "train=0.9,val=0.1", {"train": 0.9, "val": 0.1}),
         ("convert", "polygon_to_box,mask_to_box", ("polygon_to_box", "mask_to_box")),
         ("redact", "authors", ("authors",)),
     ],
@@ -47,3 +46,17 @@ def test_wrong_text_is_refused_with_what_it_should_be(name: str, text: str, word
     """A value that cannot be read is refused in words that say what to write."""
     with pytest.raises(ValidationError, match=words):
         ImageOptions.model_validate({name: text})
+
+
+def test_shares_are_read_with_what_they_are_for() -> None:
+    """Shares are given as names with numbers, and mean something only where splits are made by a hash."""
+    options = ImageOptions.model_validate({"split_by": "hash", "split_ratios": "train=0.9,val=0.1"})
+    assert options.split_ratios == {"train": 0.9, "val": 0.1}
+    with pytest.raises(ValidationError, match="only with split_by=hash"):
+        ImageOptions.model_validate({"split_ratios": "train=0.9,val=0.1"})
+
+
+def test_name_given_twice_is_refused() -> None:
+    """Of two values for one name, neither is silently forgotten."""
+    with pytest.raises(ValidationError, match="'car' is given twice"):
+        ImageOptions.model_validate({"class_map": "car=1,car=2"})

@@ -144,7 +144,7 @@ def test_nothing_is_left_of_a_plugin_that_is_gone(folder: Path, registry: Regist
 # -- what is wrong ----------------------------------------------------------------------------------------------------
 
 BROKEN: dict[str, tuple[dict[str, str], str]] = {
-    "no JSON": ({"manifest.json": "{"}, r"manifest.json is no manifest of a plug-in; correct it: as a whole: invalid"),
+    "no JSON": ({"manifest.json": "{"}, r"manifest.json is no manifest of a plug-in; correct it: [iI]nvalid"),
     "no version": ({"manifest.json": '{"name": "bad"}'}, r"manifest.json .*; correct it: version: field required"),
     "hostile name": ({"manifest.json": '{"name": "../bad", "version": "1"}'}, r"name='\.\./bad': string should match"),
     "misspelt key": (
@@ -160,7 +160,11 @@ BROKEN: dict[str, tuple[dict[str, str], str]] = {
         r"The plug-in bad has no file main.py in .*; add it, with a function init\(context\)",
     ),
     "no init": ({"sync.py": ""}, r"The plug-in bad cannot be loaded \(.*sync.py has no function init\(context\)"),
-    "syntax": ({"export.py": "class\n"}, r"bad cannot be loaded \(SyntaxError: .*export.py, line 1\).*sync.py:1\)"),
+    "syntax": ({"export.py": "class\n"}, r"bad cannot be loaded \(SyntaxError: .* at .*/export.py:1\)"),
+    "name in another module": (
+        {"sync.py": "from . import export\ndef init(context):\n    export.Rad\n"},
+        r"bad cannot be loaded \(AttributeError: module 'export' has no attribute 'Rad'.* at .*/sync.py:3\)",
+    ),
     "import": (
         {"export.py": "import os\nimport no_such_module\n"},
         r"bad cannot be loaded \(ModuleNotFoundError: No module named 'no_such_module' at .*export.py:2\); correct it",
@@ -212,13 +216,29 @@ def test_a_broken_plugin_is_named_and_harms_no_other(folder: Path, registry: Reg
 
 
 def test_a_broken_plugin_is_an_error_for_who_asks_for_it(folder: Path, registry: Registry) -> None:
-    """Asking for its exporter repeats what is wrong; asking for something unknown tells what could not be loaded."""
+    """Its cause comes alone, and no other name is suggested; asking for something unknown tells what did not load."""
     write_plugin(folder, "bad", files=BROKEN["no method"][0])
     write_plugin(folder, "worse", files=BROKEN["syntax"][0])
-    with pytest.raises(RequestError, match=r"^The plug-in bad cannot register “bad”.*; add it\.$"):
-        registry.get("bad")
-    with pytest.raises(RequestError, match=r"There is no format 'worse'.*\nThe plug-in worse cannot be loaded"):
-        registry.get("worse")
+    write_plugin(folder, "worst", files={"manifest.json": "{"})
+    write_plugin(folder, "wors")
+    answers = {
+        "bad": r"^The plug-in bad cannot register “bad”.*; add it\.$",
+        "worse": r"^The plug-in worse cannot be loaded \(SyntaxError: .*$",
+        "worst": r"^.*worst/manifest.json is no manifest of a plug-in; .*$",
+        "xyz": r"^There is no format 'xyz'.*\n(.*worst.*\nThe plug-in worse|The plug-in worse.*\n.*worst).*$",
+    }
+    for name, answer in answers.items():
+        with pytest.raises(RequestError, match=answer):
+            registry.get(name)
+
+
+def test_a_refused_exporter_of_another_name_is_named(folder: Path, registry: Registry) -> None:
+    """Who asks by the plug-in's name learns what is wrong with the exporters that it has."""
+    export = "class Bad:\n    name = 'shape-list'\n    description = 'Bad.'\n"
+    write_plugin(folder, "bad", files={"export.py": export})
+    for name in ("bad", "shape-list"):
+        with pytest.raises(RequestError, match=r"^The plug-in bad cannot register “shape-list”: .*; add it\.$"):
+            registry.get(name)
 
 
 def test_two_exporters_of_one_name_are_nobodys(folder: Path, registry: Registry) -> None:
