@@ -107,11 +107,13 @@ def test_a_directory_is_the_package(exports: Exports, platform: Platform, plug: 
 
 
 def test_nothing_written_is_delivered_too(exports: Exports, platform: Platform, plug: Plugs) -> None:
-    """An exporter that pushes elsewhere leaves a manifest with its numbers."""
+    """An exporter that pushes elsewhere leaves a manifest with its numbers; only the second run finds it there."""
     plug(READS_ALL)
-    summary = exports.run(platform.source, exporter="mine", package="directory")
+    summary, again = (exports.run(platform.source, exporter="mine", package="directory") for _ in range(2))
     assert product(summary) == {}
     assert summary.tally.went_out["entries"] == 24
+    assert [one.delivery.moved_files for one in (summary, again)] == [0, 0]
+    assert [one.delivery.was_there for one in (summary, again)] == [False, True]
 
 
 def test_the_same_export_has_the_same_bytes(exports: Exports, platform: Platform, plug: Plugs) -> None:
@@ -218,6 +220,8 @@ def test_options_are_read_as_those_of_formats(exports: Exports, platform: Platfo
     summary = exports.run(platform.source, exporter="mine", options=options, package="directory", name="x")
     assert product(summary) == {"x": b"3 s3cret"}
     assert exports.manifest(summary)["exporter"]["options"] == {"size": 3, "token": "**********"}
+    other = exports.run(platform.source, exporter="mine", options={**options, "token": "n3w"}, package="directory")
+    assert b"n3w" in b"".join(product(other).values())  # a result remembered for another secret is not for this one
 
 
 def test_progress_and_log_reach_the_run(
