@@ -71,10 +71,8 @@ class Fitter:
             box = _plain_extent(shape)
             if box is not None and _lies_within(box, size):
                 return annotation, box
-        if isinstance(shape, Track) and not _is_finite(shape):
-            return "its coordinates are no numbers"
         if isinstance(shape, WITHOUT_PLACE):
-            return annotation, None
+            return _fault(shape) or (annotation, None)
         return self._sound(annotation, size)
 
     def _converted(self, annotation: Annotation, size: Size | None) -> Annotation | None:
@@ -191,9 +189,14 @@ def _fits(mask: Mask, size: Size | None) -> bool:
     return masks.is_sound(mask) and (mask.width, mask.height) == size
 
 
-def _is_finite(track: Track) -> bool:
-    extents = (geometry.bounds(keyframe.shape) for keyframe in track.keyframes)
-    return all(math.isfinite(sum(geometry.ltwh_to_ltrb(extent))) for extent in extents if extent)
+def _fault(shape: Shape) -> str | None:
+    """What is wrong with a shape that has no one place."""
+    if not isinstance(shape, Track):
+        return None
+    extents = [geometry.bounds(keyframe.shape) for keyframe in shape.keyframes]
+    if not all(math.isfinite(sum(geometry.ltwh_to_ltrb(extent))) for extent in extents if extent):
+        return "its coordinates are no numbers"
+    return None if extents else "nothing of it is marked"
 
 
 def _has_points_outside(skeleton: Skeleton, size: Size) -> bool:

@@ -131,8 +131,8 @@ class RecordOptions(ExporterOptions):
         BeforeValidator(_from_text(_names)),
     ] = Field(
         default=(),
-        description="Leave out who annotated (with the platform's own records, which say so), and where pictures "
-        "were taken (from their EXIF data).",
+        description="Leave out who annotated (with the platform's own records, which say so) and took the pictures, "
+        "and where they were taken (from their EXIF, XMP and IPTC data).",
     )
 
     @model_validator(mode="after")

@@ -132,7 +132,7 @@ class Shard(Generic[Options]):
         file = self._files(media)
         if isinstance(file, str):
             raise FatalError(f"The media {media.id} was not fetched ({file}); please report this.")
-        redacted = self._without_position(media, file)
+        redacted = self._redacted_file(media, file)
         if redacted is not None:
             return redacted
         with self._output.open_media(file) as handle:
@@ -165,7 +165,7 @@ class Shard(Generic[Options]):
             if self._reason is None:
                 self._exporter.convert(item, self)
             if self._reason is None:
-                redacted = [self._without_position(media, member.file) for media, member in members]
+                redacted = [self._redacted_file(media, member.file) for media, member in members]
         except SkippableError as error:
             if not self._skips_faults:
                 raise FatalError(f"{error} Leave such entries out with --on-error skip.") from None
@@ -224,25 +224,31 @@ class Shard(Generic[Options]):
         item.files.update({media.id: member.path for media, member in members})
         return members
 
-    def _without_position(self, media: Media, file: MediaFile) -> bytes | None:
-        """What stands for a file that says where it was taken; None where it is written as it is.
+    def _redacted_file(self, media: Media, file: MediaFile) -> bytes | None:
+        """What stands for a file that says where, or by whom, it was made; None where it is written as it is.
 
         Raises:
-            SkippableError: it may say so in a place that is not looked into.
+            SkippableError: it may say where in a place that is not looked into.
         """
-        if not isinstance(self.options, RecordOptions) or "positions" not in self.options.redact:
+        asked = self.options.redact if isinstance(self.options, RecordOptions) else ()
+        if not asked:
             return None
         with self._output.open_media(file) as handle:
             head = handle.read(HEAD_BYTES)
             if not exif.is_looked_into(head):
-                if (media.mime_type or "").startswith("text/") or head.startswith(b"BM"):
+                is_mute = (media.mime_type or "").startswith("text/") or head.startswith(b"BM")
+                if "positions" not in asked or is_mute:
                     return None
                 raise SkippableError(self._entry_id, f"{media.name} is of a kind whose position cannot be taken out")
-            data = head + handle.read()
+            data = redacted = head + handle.read()
         try:
-            redacted = exif.without_position(data)
+            if "positions" in asked:
+                redacted = exif.without_position(redacted)
+            if "authors" in asked:
+                redacted = exif.without_author(redacted)
         except ValueError as error:
-            raise SkippableError(self._entry_id, f"the position in {media.name} cannot be taken out: {error}") from None
+            reason = f"what {media.name} says of its making cannot be taken out: {error}"
+            raise SkippableError(self._entry_id, reason) from None
         return None if redacted is data else redacted
 
     # -- the books ----------------------------------------------------------------------------------------------------

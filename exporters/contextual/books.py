@@ -98,6 +98,10 @@ class Books:
         for number, media in enumerate(entry.medias, place.media):
             self.exclude("medias", number, media.id)
 
+    def change(self, what: str, count: int = 1) -> None:
+        """So many annotations are written, but not as they came."""
+        self._counters.changed[self._shared(what)] += count
+
     def tally(self) -> Tally:
         """What came in, what the exporter was given, and why not the rest."""
         counters = copy.deepcopy(self._counters)  # this may be asked several times

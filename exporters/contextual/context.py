@@ -136,6 +136,10 @@ class Context:
             raise self._ended
         return self.io.finish()
 
+    def change(self, what: str, count: int = 1) -> None:
+        """So many annotations are written, but not as they came: say what was done to them."""
+        self._passage.books.change(what, count)
+
     def tally(self) -> Tally:
         """The books: what came in, what the exporter was given, what was left out and why."""
         return self._passage.books.tally()

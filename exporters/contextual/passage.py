@@ -30,7 +30,8 @@ class Passage:
         self.skips_faults = skips_faults
         self.has_warned_of_size = False
 
-    def refuse_fault(self, entry_id: str, reason: str) -> None:
+    def refuse_fault(self, entry_id: str, reason: str, detail: str = "") -> None:
         """Raise unless the run goes on without entries that something is wrong with."""
         if not self.skips_faults:
-            raise FatalError(f"{SkippableError(entry_id, reason)} Leave such entries out with --on-error skip.")
+            fault = SkippableError(entry_id, reason, detail)
+            raise FatalError(f"{fault} Leave such entries out with --on-error skip.")

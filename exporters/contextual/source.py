@@ -24,10 +24,11 @@ class Counts:
 
 @dataclass(frozen=True)
 class Faulty:
-    """An entry that cannot be exported, with a reason that many can share."""
+    """An entry that cannot be exported, with a reason that many can share; `detail` as in SkippableError."""
 
     entry: Entry
     reason: str
+    detail: str = ""
 
 
 class RecordSource(Protocol):

@@ -56,7 +56,8 @@ class DatasetContext:
                 context = EntryContext(entry, self, place, self._passage, copies)
                 if isinstance(found, Faulty):
                     if is_given:
-                        context.leave_out(found.reason, is_fault=True)
+                        self._passage.refuse_fault(entry.id, found.reason, found.detail)
+                        self._passage.books.leave_out_entry(entry, place, found.reason, is_fault=True)
                 elif filtering.passes(context):
                     if is_given:
                         self._passage.books.give("entries", place.entry)

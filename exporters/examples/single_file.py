@@ -1,4 +1,4 @@
-"""Everything in one JSON file. Holds all of it in memory: see `streaming` for what is large."""
+"""Everything in one JSON file. Holds all of it in memory: start from the pattern `stream` where that is much."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ written anew, so that what was left out, renamed, turned or clipped shows in the
   is the answer to the question called like the class's parent, or `class`;
 - attributes are nested classifications: texts, lists of texts, anything else as JSON. The answers of an object that
   came from Ango Hub are those that it had;
+- what reaches over the border of its picture stays as it was drawn (option out_of_picture);
 - the split of an entry is one of its batches, attributes of an entry that is not Ango Hub's are its `contextData`.
 """
 
@@ -24,7 +25,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Literal
 
-import orjson
 from msgspec.structs import replace
 from pydantic import Field
 
@@ -32,18 +32,21 @@ from exporters.assembly import Assembly, joined
 from exporters.base import Exporter
 from exporters.formats.ango_assets import Row, asset_row
 from exporters.formats.ango_tools import KEYS, answer, classifications, geometries
+from exporters.formats.borders import KeepingOptions
+from exporters.formats.documents import json_bytes
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.model import EMPTY, Classification, Mask, Relation, Shape, Skeleton, Track
-from exporters.options import ImageOptions
 from exporters.shard import Shard
 
 SEPARATOR = b",\n"
+NO_TOOL = "Ango Hub has no tool for its shape"
+NOTHING_MARKED = "nothing of it is marked"
 OF_ONE_FRAME = frozenset({"page", "interpolationStopped", "classifications"})
 """What differs from one frame of an object to the next."""
 
 
-class AngoOptions(ImageOptions):
+class AngoOptions(KeepingOptions):
     form: Literal["ndjson", "json"] = Field(
         default="ndjson", description="A row a line, as Ango Hub's plug-ins read it, or one JSON list of the same rows."
     )
@@ -52,7 +55,7 @@ class AngoOptions(ImageOptions):
 class AngoExporter(Exporter[AngoOptions]):
     name = "ango"
     description = "Rows as Ango Hub exports them: assets with tools, nested classifications and relations."
-    version = 1
+    version = 2
     holds = Holds(
         shapes=frozenset(
             {
@@ -88,7 +91,8 @@ class AngoExporter(Exporter[AngoOptions]):
                     tools = list(_tools(one, came, item))
                     if not tools:
                         del ids[one.annotation.id]
-                        shard.leave_out_annotation(one, "Ango Hub has no tool for its shape")
+                        is_empty = isinstance(one.shape, Track) and not one.shape.keyframes
+                        shard.leave_out_annotation(one, NOTHING_MARKED if is_empty else NO_TOOL)
                         continue
                     ids[one.annotation.id] = tools[0]["objectId"]
                     task["tools"] += tools
@@ -96,7 +100,7 @@ class AngoExporter(Exporter[AngoOptions]):
                     _count_changes(one, shard)
             kept.append(one)
         task["relations"] += _relations(relations, ids, shard)
-        row = orjson.dumps(asset_row(item, task))
+        row = json_bytes(asset_row(item, task))
         shard.append("rows", row, SEPARATOR if shard.options.form == "json" else b"\n")
         shard.keep(kept)
 
@@ -144,6 +148,8 @@ def _tools(one: Placed, came: Row, item: Item) -> Iterator[Row]:
     shape, attributes = one.shape, one.annotation.attributes
     if not isinstance(shape, Track):
         yield from _tool(one, came, shape, attributes)
+        return
+    if not shape.keyframes:
         return
     media = item.entry.original
     frames_count = media.frames_count if media else None

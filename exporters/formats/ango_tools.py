@@ -6,11 +6,11 @@ turn, turned, and by degrees clockwise on the screen.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from exporters.formats.documents import json_bytes
 from exporters.model import (
     Box,
     Mask,
@@ -117,7 +117,7 @@ def answer(value: Any) -> dict[str, Any]:
         return {"tool": "text", "answer": value}
     if isinstance(value, list) and _are_texts(value):
         return {"tool": "checkbox", "answer": value}
-    return {"tool": "text", "answer": json.dumps(value, ensure_ascii=False, sort_keys=True)}
+    return {"tool": "text", "answer": json_bytes(value, sorts_keys=True).decode()}
 
 
 def _are_texts(values: Iterable[Any]) -> bool:

@@ -16,12 +16,11 @@ from collections.abc import Iterator
 from itertools import chain
 from typing import Any
 
-import orjson
-
 from exporters import splits
 from exporters.assembly import Assembly, Segment, joined
 from exporters.base import Exporter
 from exporters.classes import ExportClass
+from exporters.formats.documents import json_bytes
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.model import Box, Mask, Polygon, Shape, Skeleton
@@ -61,10 +60,10 @@ class CocoExporter(Exporter[ImageOptions]):
             kept.append(one)
             if one.annotation.id == "0":
                 shard.change(f"id 0 became {one.number}: COCO's evaluator takes a match with annotation 0 for a miss")
-            rows.append(orjson.dumps(row))
+            rows.append(json_bytes(row))
         if rows:
             shard.append(f"annotations:{split}", SEPARATOR.join(rows), SEPARATOR)
-        shard.append(f"images:{split}", orjson.dumps(_image(item)), SEPARATOR)
+        shard.append(f"images:{split}", json_bytes(_image(item)), SEPARATOR)
         shard.keep(kept)
 
     def assemble(self, package: Assembly[ImageOptions]) -> None:
@@ -149,9 +148,9 @@ def _document(package: Assembly[ImageOptions], split: str) -> Iterator[Segment]:
     for one in (one for dataset in package.datasets for one in dataset.attributes.get("licenses", [])):
         if one not in licenses:
             licenses.append(one)
-    yield b'{"info":' + orjson.dumps({"description": package.name})
-    yield b',"licenses":' + orjson.dumps(licenses)
-    yield b',\n"categories":' + orjson.dumps([_category(one) for one in package.classes.classes])
+    yield b'{"info":' + json_bytes({"description": package.name})
+    yield b',"licenses":' + json_bytes(licenses)
+    yield b',\n"categories":' + json_bytes([_category(one) for one in package.classes.classes])
     for key in ("images", "annotations"):
         yield b',\n"%b":[\n' % key.encode()
         yield from joined(package.pieces(f"{key}:{split}"), SEPARATOR)

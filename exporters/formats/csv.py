@@ -15,6 +15,8 @@
     is_crowd, group_id, attributes                 0 or 1; attributes as JSON
     stage, created_by, created_at, updated_at      as the platform says
 
+Shapes are as they were drawn, what reaches over the border of the picture included (option out_of_picture).
+
 Numbers are numbers, with a point. A spreadsheet would run a text that begins with one of `= + - @`, a tab or a line
 end as a formula: before such a text, and before one that begins with an apostrophe, stands one more apostrophe. A
 program that reads it drops the first apostrophe of a text that begins with one, or has `guard_formulas` turned off.
@@ -31,10 +33,10 @@ from pydantic import Field
 
 from exporters.assembly import Assembly
 from exporters.base import Exporter
+from exporters.formats.borders import KeepingOptions
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.model import SHAPES, encode, shape_name
-from exporters.options import ImageOptions
 from exporters.shard import Shard
 
 ENTRY_COLUMNS = (
@@ -74,7 +76,7 @@ GUARDED = frozenset("=+-@\t\r\n'")
 Cell = str | float | None
 
 
-class CsvOptions(ImageOptions):
+class CsvOptions(KeepingOptions):
     guard_formulas: bool = Field(
         default=True,
         description="Put an apostrophe before texts that a spreadsheet would take for a formula, and before those "
@@ -85,7 +87,7 @@ class CsvOptions(ImageOptions):
 class CsvExporter(Exporter[CsvOptions]):
     name = "csv"
     description = "One CSV table with a row an annotation, for spreadsheets and data frames."
-    version = 1
+    version = 2
     holds = Holds(shapes=frozenset(SHAPES) - {"unknown"})
     options = CsvOptions
 

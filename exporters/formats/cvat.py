@@ -6,12 +6,16 @@ r"""`cvat`: CVAT for images 1.1 (https://docs.cvat.ai/docs/manual/advanced/xml_f
 With splits it is CVAT's form for a project: each image has its split as `subset`. Image ids are the places of entries
 in the export, from 0, with gaps where entries were left out.
 
-Coordinates are absolute pixels from 0, written in full. Rotated boxes and ellipses have their `rotation` in degrees,
-clockwise about the centre. A polygon of several parts becomes a polygon each, tied by one `group_id`; one with holes
-becomes a mask, run lengths along the rows of the rectangle around it. Skeletons are elements of a label with points;
-their outline, for which CVAT's have no place, is left out and counted. A skeleton that does not have the points of its
-class becomes plain points; other shapes of a class with keypoints have its label. Classifications of the picture are
-tags.
+Coordinates are absolute pixels from 0, written in full; what reaches over the border of its picture stays as it was
+drawn (option out_of_picture). Rotated boxes and ellipses have their `rotation` in degrees, clockwise about the centre.
+A polygon of several parts becomes a polygon each, tied by one `group_id`; one with holes becomes a mask, run lengths
+along the rows of the rectangle around it. Skeletons are elements of a label with points; their outline, for which
+CVAT's have no place, is left out and counted. A skeleton that does not have the points of its class becomes plain
+points; other shapes of a class with keypoints have its label. Points of a class without any are plain points, as CVAT
+has them. Classifications of the picture are tags.
+
+Not held: how an annotation came about, `source` is `manual` for all, and which tool a label is for: its `type` is
+`skeleton` for a class with keypoints, `any` for all others.
 
 All attributes are declared with their label in `meta`: as a checkbox if every value is true or false, as text
 otherwise, values that are no text as JSON. `occluded` and `z_order` are CVAT's own; a crowd has the attribute
@@ -24,6 +28,7 @@ from collections.abc import Iterator, Sequence
 
 from exporters.assembly import Assembly, Segment
 from exporters.base import Exporter
+from exporters.formats.borders import KeepingOptions
 from exporters.formats.cvatxml import (
     HEAD,
     TAIL,
@@ -32,6 +37,7 @@ from exporters.formats.cvatxml import (
     attribute_elements,
     element,
     label_elements,
+    lost_in_points,
     other_attributes,
     own_attributes,
     points,
@@ -53,7 +59,7 @@ ATTRIBUTE = "attribute:"
 class CvatExporter(Exporter[ImageOptions]):
     name = "cvat"
     description = "CVAT for images 1.1: all shapes on pictures, tags and attributes in one XML file."
-    version = 1
+    version = 2
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset(
@@ -62,7 +68,7 @@ class CvatExporter(Exporter[ImageOptions]):
         needs_category=True,
         needs_size=True,
     )
-    options = ImageOptions
+    options = KeepingOptions
 
     def convert(self, item: Item, shard: Shard[ImageOptions]) -> None:
         labels = labels_of(shard)
@@ -110,7 +116,8 @@ def _lines(one: Placed, item: Item, shard: Shard[ImageOptions], label: str, grou
         if one.category and len(one.category.keypoints) == len(shape.points):
             yield f"<skeleton {head} {own}{tie}>{_skeleton_points(shape, one.category.keypoints)}{others}</skeleton>"
             return
-        shard.change("its skeleton became plain points: it does not have those of its class")
+        if lost := lost_in_points(shape, one.category.keypoints if one.category else ()):
+            shard.change(lost)
         seen = [point for point, visibility in zip(shape.points, shape.visibility, strict=True) if visibility]
         yield f'<points {head} {own} points="{points(seen)}"{tie}>{others}</points>'
         return

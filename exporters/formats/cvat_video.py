@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 
 from exporters.assembly import Assembly
 from exporters.base import Exporter
+from exporters.formats.borders import KeepingOptions
 from exporters.formats.cvatxml import (
     HEAD,
     TAIL,
@@ -29,6 +30,7 @@ from exporters.formats.cvatxml import (
     attribute_elements,
     element,
     label_elements,
+    lost_in_points,
     other_attributes,
     own_attributes,
     points,
@@ -57,7 +59,7 @@ class Stage(NamedTuple):
 class CvatVideoExporter(Exporter[ImageOptions]):
     name = "cvat_video"
     description = "CVAT for video 1.1: tracks of all shapes with their key frames, one XML file a video."
-    version = 1
+    version = 2
     holds = Holds(
         modalities=frozenset({"video"}),
         shapes=frozenset({"track"}),
@@ -65,7 +67,7 @@ class CvatVideoExporter(Exporter[ImageOptions]):
         needs_size=True,
         pairs_by_stem=True,
     )
-    options = ImageOptions
+    options = KeepingOptions
 
     def convert(self, item: Item, shard: Shard[ImageOptions]) -> None:
         labels = labels_of(shard)
@@ -128,9 +130,10 @@ def _stages(one: Placed, item: Item, shard: Shard[ImageOptions]) -> list[Stage] 
     skeletons = [stage.shape for stage in stages if isinstance(stage.shape, Skeleton)]
     if any(shape.outline for shape in skeletons):
         shard.change("the outline of its skeleton is left out: CVAT's have none")
-    points_count = len(one.category.keypoints) if one.category else 0
-    if any(len(shape.points) != points_count for shape in skeletons):
-        shard.change("its skeleton became plain points: it does not have those of its class")
+    keypoints = one.category.keypoints if one.category else ()
+    plain = [shape for shape in skeletons if len(shape.points) != len(keypoints)]
+    if lost := next(filter(None, (lost_in_points(shape, keypoints) for shape in plain)), None):
+        shard.change(lost)
     if count is not None and track.keyframes[-1].frame >= count:
         shard.change("key frames behind the end of its video left out")
     return stages
@@ -139,6 +142,8 @@ def _stages(one: Placed, item: Item, shard: Shard[ImageOptions]) -> list[Stage] 
 def _misfit(track: Track, item: Item, count: int | None) -> str | None:
     """Why CVAT cannot hold a track."""
     shapes = [keyframe.shape for keyframe in track.keyframes]
+    if not shapes:
+        return "nothing of it is marked"
     if len({Box if isinstance(shape, RotatedBox) else type(shape) for shape in shapes}) > 1:
         return "CVAT cannot hold a track whose shape changes its kind"
     if not all(map(_is_sound, shapes)):

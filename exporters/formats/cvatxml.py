@@ -12,11 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from typing import Any, NamedTuple
 
-import orjson
-
 from exporters.classes import ExportClass
+from exporters.formats.documents import json_bytes
 from exporters.formats.labels import one_line, xml_attribute, xml_text
-from exporters.model import Box, Ellipse, Mask, Point, Polyline, RotatedBox
+from exporters.model import Box, Ellipse, Mask, Point, Polyline, RotatedBox, Skeleton
 from exporters.shapes import masks
 
 HEAD = b'<?xml version="1.0" encoding="utf-8"?>\n<annotations>\n  <version>1.1</version>\n'
@@ -25,6 +24,7 @@ TAIL = b"</annotations>\n"
 OWN = {"occluded": bool, "z_order": int}
 """Attributes for which CVAT has a place of its own, when they have this type."""
 CROWD = "is_crowd"
+VISIBLE = 2
 
 _COLOR = re.compile(r"#[0-9a-fA-F]{6}")
 
@@ -59,6 +59,15 @@ def element(shape: Box | RotatedBox | Ellipse | Polyline | Mask) -> Element:
             return "polyline", f'points="{points(line)}"'
         case Mask():
             return "mask", _cropped(shape)
+
+
+def lost_in_points(shape: Skeleton, keypoints: Sequence[str]) -> str | None:
+    """What a skeleton loses as plain points, in a class of these keypoints; None when it was no more than points."""
+    if keypoints:
+        return "its skeleton became plain points: it does not have those of its class"
+    if any(seen != VISIBLE for seen in shape.visibility):
+        return "which of its points are hidden or not labelled is not held"
+    return None
 
 
 def degrees(angle: float) -> float:
@@ -100,7 +109,7 @@ def _as_text(value: Any) -> str:
     """Texts as they are, everything else as JSON; nothing for null."""
     if isinstance(value, str):
         return value
-    return "" if value is None else orjson.dumps(value).decode()
+    return "" if value is None else json_bytes(value).decode()
 
 
 # -- labels -----------------------------------------------------------------------------------------------------------

@@ -4,8 +4,9 @@
     images/<split>/name.jpg       the path of a picture is relative to its split's folder
 
 A label's id is its place in the list of labels, from 0, so classes count from there. Boxes are left, top, width, height
-in pixels, sizes of pictures [height, width]; Datumaro itself rounds coordinates to two decimals when it reads them. An
-item's id is the name of its picture without extension. `z_order` is the order of the annotations.
+in pixels, sizes of pictures [height, width]; Datumaro itself rounds coordinates to two decimals when it reads them.
+What reaches over the border of its picture stays as it was drawn (option out_of_picture). An item's id is the name of
+its picture without extension. `z_order` is the order of the annotations.
 
     several parts      an annotation each, all with the annotation's id, tied by their group
     holes              the polygon as a mask, which may have some
@@ -23,13 +24,13 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any
 
-import orjson
-
 from exporters import splits
 from exporters.assembly import Assembly, Segment, joined
 from exporters.base import Exporter
 from exporters.classes import ClassMap, ExportClass
 from exporters.errors import quoted
+from exporters.formats.borders import KeepingOptions
+from exporters.formats.documents import json_bytes
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.model import (
@@ -61,7 +62,7 @@ Row = dict[str, Any]
 class DatumaroExporter(Exporter[ImageOptions]):
     name = "datumaro"
     description = "Datumaro JSON: boxes, outlines, lines, masks, points and classes, with groups and attributes."
-    version = 1
+    version = 2
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset(
@@ -71,7 +72,7 @@ class DatumaroExporter(Exporter[ImageOptions]):
         class_numbers="from_0",
         pairs_by_stem=True,
     )
-    options = ImageOptions
+    options = KeepingOptions
 
     def media_path(self, item: Item, shard: Shard[ImageOptions]) -> str:  # noqa: ARG002
         return f"images/{_subset(safe_component(item.entry.split) if item.entry.split else '')}/{item.file_name}"
@@ -96,7 +97,7 @@ class DatumaroExporter(Exporter[ImageOptions]):
             described["attr"] = item.entry.attributes
         if item.entry.original:
             described["image"] = {"path": item.file_name} | ({"size": item.size[::-1]} if item.size else {})
-        shard.append(f"items:{item.entry.split or ''}", orjson.dumps(described), SEPARATOR)
+        shard.append(f"items:{item.entry.split or ''}", json_bytes(described), SEPARATOR)
         shard.keep(kept)
 
     def item_id(self, item: Item) -> str:
@@ -193,7 +194,7 @@ def _attributes(one: Placed, shard: Shard[ImageOptions]) -> Row:
 
 def _document(package: Assembly[ImageOptions], split: str) -> Iterator[Segment]:
     yield b'{"dm_format_version":"1.0","media_type":2,"infos":{}'
-    yield b',\n"categories":' + orjson.dumps(_categories(package.classes))
+    yield b',\n"categories":' + json_bytes(_categories(package.classes))
     yield b',\n"items":[\n'
     yield from joined(package.pieces(f"items:{split}"), SEPARATOR)
     yield b"\n]}\n"

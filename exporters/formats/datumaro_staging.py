@@ -88,7 +88,7 @@ class Staging:
             shard.counters = noted
             shard.run(_passing(dataset, output, noted))
         for what, count in sorted(noted.changed.items()):
-            self.context.log.warning("%d annotations are not written as they came: %s", count, what)
+            self.context.change(what, count)
         return output.pieces()
 
 

@@ -40,6 +40,7 @@ from exporters import naming
 from exporters.assembly import Assembly
 from exporters.base import Exporter
 from exporters.classes import ExportClass
+from exporters.formats.documents import json_bytes
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.model import Box
@@ -75,14 +76,13 @@ class ImageFolderOptions(ImageOptions):
 class ImageFolderExporter(Exporter[ImageFolderOptions]):
     name = "imagefolder"
     description = "Pictures in a folder for each class, for classification."
-    version = 1
+    version = 2
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"classification"}),
         class_numbers="from_0",
         needs_category=True,
         needs_media=True,
-        pairs_by_stem=True,
         has_folders=False,
     )
     options = ImageFolderOptions
@@ -120,14 +120,13 @@ class ImageFolderExporter(Exporter[ImageFolderOptions]):
 class ImageFolderMetadataExporter(Exporter[ImageOptions]):
     name = "imagefolder_metadata"
     description = "Pictures with a metadata.jsonl beside them: boxes, and any number of classes a picture."
-    version = 1
+    version = 2
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"box", "classification"}),
         class_numbers="from_0",
         needs_category=True,
         needs_media=True,
-        pairs_by_stem=True,
         has_folders=False,
     )
     options = ImageOptions
@@ -170,7 +169,7 @@ def _classes_of(annotations: Sequence[Placed], *, without_boxes: bool = False) -
 
 
 def _text(one: Placed) -> str:
-    return orjson.dumps(one.annotation.attributes, option=orjson.OPT_SORT_KEYS).decode()
+    return json_bytes(one.annotation.attributes, sorts_keys=True).decode()
 
 
 # -- places -----------------------------------------------------------------------------------------------------------

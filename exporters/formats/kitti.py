@@ -8,12 +8,14 @@
 
     type truncated occluded alpha left top right bottom height width length x y z rotation_y
 
-Edges are pixels from 0 with two decimals. What is not known has the value that says so: alpha and rotation_y -10,
-dimensions -1, location -1000; truncated and occluded are 0. Attributes of these names are taken where they fit:
-`truncated` from 0 to 1, `occluded` 0 to 3, `alpha` and `rotation_y` in radians from -pi to pi, `dimensions` (height,
-width, length) and `location` (x, y, z) in metres. Others are not held.
+Numbers have two decimals, as KITTI's own; where that rounds something, it is counted. Edges are pixels from 0. What is
+not known has the value that says so: alpha and rotation_y -10, dimensions -1, location -1000; truncated and occluded
+are 0. Attributes of these names are taken where they fit: `truncated` from 0 to 1, `occluded` 0 to 3, `alpha` and
+`rotation_y` in radians from -pi to pi, `dimensions` (height, width, length) and `location` (x, y, z) in metres. Others
+are not held.
 
-A type has no blanks: they become `_`. Where that makes two classes one, theirs are written `~20`, and `~` is `~7e`.
+A type has no blanks: they become `_`, which is counted. Where that makes two classes one, theirs are written `~20`, and
+`~` is `~7e`.
 """
 
 from __future__ import annotations
@@ -35,9 +37,13 @@ from exporters.formats.labels import class_labels
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.options import ImageOptions
+from exporters.shapes import geometry
 from exporters.shard import Shard
 
 UNKNOWN_ANGLE, UNKNOWN_METRES, UNKNOWN_PLACE = "-10", "-1 -1 -1", "-1000 -1000 -1000"
+EXACT = 1e-6
+"""What sums of decimals may be off by; less than a row shows."""
+_BLANK = re.compile(r"\s")
 IGNORED = "DontCare -1 -1 -10 {edges} -1 -1 -1 -1000 -1000 -1000 -10\n"
 
 
@@ -51,7 +57,7 @@ class KittiOptions(ImageOptions):
 class KittiExporter(Exporter[KittiOptions]):
     name = "kitti"
     description = "KITTI object labels: boxes with truncation, occlusion and angles, a text file a picture."
-    version = 1
+    version = 2
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"box"}),
@@ -74,14 +80,18 @@ class KittiExporter(Exporter[KittiOptions]):
             if one.annotation.is_crowd and shard.options.crowds == "leave_out":
                 shard.leave_out_annotation(one, "kitti holds crowds only with crowds=dont_care")
                 continue
+            own = {} if one.annotation.is_crowd else _own(one.annotation.attributes)
             if one.annotation.is_crowd:
                 shard.change("written as DontCare, without its class")
                 rows.append(IGNORED.format(edges=edges))
             else:
-                own = _own(one.annotation.attributes)
                 if len(own) < len(one.annotation.attributes):
                     shard.change("attributes are not held")
+                if _BLANK.search(one.category.name):
+                    shard.change("blanks in the name of its class are written otherwise")
                 rows.append(_row(types[one.category.id], own, edges))
+            if _is_rounded(one, edges, own):
+                shard.change("its numbers are rounded to two decimals")
             kept.append(one)
         number = f"{item.ordinal:06d}"
         shard.write(f"{_folder(item)}/label_2/{number}.txt", "".join(rows).encode())
@@ -112,6 +122,16 @@ def _edges(one: Placed) -> str | None:
     return None if left == right or top == bottom else f"{left} {top} {right} {bottom}"
 
 
+def _is_rounded(one: Placed, edges: str, own: dict[str, str]) -> bool:
+    """Whether what is written, the edges and attributes of an object, is not what it came with."""
+    assert one.box is not None
+    came = [*geometry.ltwh_to_ltrb(one.box)]
+    for name in own:
+        came += _numbers(one.annotation.attributes[name])
+    written = " ".join([edges, *own.values()]).split()
+    return any(abs(float(text) - number) > EXACT for text, number in zip(written, came, strict=True))
+
+
 def _row(type_: str, own: dict[str, str], edges: str) -> str:
     if not own:
         return f"{type_} 0.00 0 -10 {edges} -1 -1 -1 -1000 -1000 -1000 -10\n"
@@ -130,8 +150,12 @@ def _number(value: Any) -> float:
     """NaN for what is no number; sources that keep everything as text have numbers as text."""
     try:
         return float(value)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return math.nan
+
+
+def _numbers(value: Any) -> list[float]:
+    return [_number(one) for one in value] if isinstance(value, (list, tuple)) else [_number(value)]
 
 
 def _truncated(value: Any) -> str | None:
@@ -150,7 +174,7 @@ def _angle(value: Any) -> str | None:
 
 
 def _three(value: Any) -> str | None:
-    numbers = [_number(one) for one in value] if isinstance(value, (list, tuple)) else []
+    numbers = _numbers(value) if isinstance(value, (list, tuple)) else []
     return " ".join(f"{one:.2f}" for one in numbers) if len(numbers) == 3 and math.isfinite(sum(numbers)) else None
 
 
@@ -177,7 +201,7 @@ def _known_types(shard: Shard[KittiOptions]) -> dict[str, str]:
 def _types(classes: Sequence[ExportClass]) -> dict[str, str]:
     """The type of each class, by the class's id."""
     labels = class_labels(classes)
-    plain = {id_: re.sub(r"\s", "_", label) for id_, label in labels.items()}
+    plain = {id_: _BLANK.sub("_", label) for id_, label in labels.items()}
     met = Counter(plain.values())
     return {
         id_: plain[id_] if label and met[plain[id_]] == 1 and "~" not in label else _escaped(label)

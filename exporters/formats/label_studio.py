@@ -5,22 +5,27 @@
     images/[<split>/]... (or videos/, audio/, texts/)
 
 One format for each kind of object, because a labelling configuration is for one. A task's `data` has the URL of its
-file: the option `file_url_prefix` and the path in the package. Its `meta` has the entry's id, name and attributes.
+file, the option `file_url_prefix` and the path in the package, and the entry's attributes; one that is called like the
+URL is in the task's `meta` instead, which also has the entry's id and name.
 
 The work of each person on an entry is an annotation of its task; `completed_by` has who it was if that is an e-mail
 address, by which Label Studio finds people; other names are in the task's `meta`, in the order of its annotations. An
 entry that a person completed without annotations has an empty one. Regions:
 
-- Coordinates are percent of the upright picture, in full; turns are degrees clockwise, a rectangle's about its top-left
-  corner, an ellipse's about its centre. Masks are brushes in Label Studio's own run lengths.
+- Coordinates are percent of the upright picture, in full, below 0 and above 100 where a shape reaches over the border
+  (option out_of_picture); turns are degrees clockwise, a rectangle's about its top-left corner, an ellipse's about its
+  centre. Masks are brushes in Label Studio's own run lengths.
 - A polygon of several parts is a region each, a skeleton its outline (or box) and key points; what belongs to the first
-  region has it as `parentID`. A polygon with holes becomes a brush. A polyline is a polygon that is not `closed`.
+  region has it as `parentID`. Points of a class without keypoints are key points alone. A polygon with holes becomes a
+  brush. A polyline is a polygon that is not `closed`.
 - Tracks of boxes are video rectangles with their key frames; frames count from 1. Where a box turns, all frames are
   key frames. Stretches of a video's time are rounded outwards to frames, and are in `meta` in seconds.
 - Stretches of sound are in seconds, texts in characters (code points); the attribute `transcript` is a text area.
 - Classifications are choices. Relations may lead to what is not in the export; Label Studio passes over these.
 
-Attributes, crowds and groups, for which there is no place, are in `meta` of a region as they are.
+Attributes, crowds and groups, for which there is no place, are in `meta` of a region as they are. Choices, texts and
+ratings that Label Studio had for a region are attributes like any other: their names and values stay, but `config.xml`
+has no controls for them. Predictions, drafts, comments, and how long somebody took, are not held.
 """
 
 from __future__ import annotations
@@ -28,19 +33,20 @@ from __future__ import annotations
 from string import ascii_letters, digits
 from typing import Any, ClassVar, TypeVar
 
-import orjson
 from pydantic import Field
 
 from exporters import splits
 from exporters.assembly import Assembly, joined
 from exporters.base import Exporter
+from exporters.formats.borders import KeepingOptions
+from exporters.formats.documents import json_bytes
 from exporters.formats.label_studio_config import CHOICE, config
 from exporters.formats.label_studio_regions import Region, region_meta, regions, transcript
 from exporters.formats.labels import class_labels, labels_of
 from exporters.holds import Holds
 from exporters.item import Item, Placed, default_media_path
 from exporters.model import Classification, Relation, TimeSpan
-from exporters.options import ClassOptions, ExporterOptions, ImageOptions
+from exporters.options import ClassOptions, ExporterOptions
 from exporters.preparing import NO_CATEGORY
 from exporters.shard import Shard
 
@@ -58,7 +64,7 @@ class _UrlOptions(ExporterOptions):
     )
 
 
-class LabelStudioOptions(ImageOptions, _UrlOptions):
+class LabelStudioOptions(KeepingOptions, _UrlOptions):
     """For pictures and videos."""
 
 
@@ -85,12 +91,12 @@ class _LabelStudio(Exporter[AnyOptions]):
             results.append((None, []))
         task = {
             "id": item.number,
-            "data": {self.kind: _url(item, shard.options.file_url_prefix)},
+            "data": {self.kind: _url(item, shard.options.file_url_prefix), **_own_data(item, self.kind)},
             "annotations": [_annotation(author, result) for author, result in results],
             "predictions": [],
-            "meta": _task_meta(item, [author for author, _ in results]),
+            "meta": _task_meta(item, self.kind, [author for author, _ in results]),
         }
-        shard.append(TASKS + (item.entry.split or ""), orjson.dumps(task), SEPARATOR)
+        shard.append(TASKS + (item.entry.split or ""), json_bytes(task), SEPARATOR)
         shard.keep(kept)
 
     def assemble(self, package: Assembly[AnyOptions]) -> None:
@@ -108,7 +114,7 @@ class _LabelStudio(Exporter[AnyOptions]):
 class LabelStudioExporter(_LabelStudio[LabelStudioOptions]):
     name = "label_studio"
     description = "Label Studio tasks with labelled pictures: boxes, outlines, brushes, key points, choices, relations."
-    version = 1
+    version = 2
     kind = "image"
     holds = Holds(
         modalities=frozenset({"image"}),
@@ -124,7 +130,7 @@ class LabelStudioExporter(_LabelStudio[LabelStudioOptions]):
 class LabelStudioVideoExporter(_LabelStudio[LabelStudioOptions]):
     name = "label_studio_video"
     description = "Label Studio tasks with labelled videos: tracks of boxes, stretches of time, choices, relations."
-    version = 1
+    version = 2
     kind = "video"
     holds = Holds(
         modalities=frozenset({"video"}),
@@ -138,7 +144,7 @@ class LabelStudioVideoExporter(_LabelStudio[LabelStudioOptions]):
 class LabelStudioAudioExporter(_LabelStudio[LabelStudioSpanOptions]):
     name = "label_studio_audio"
     description = "Label Studio tasks with labelled sounds: stretches of time with transcripts, choices, relations."
-    version = 1
+    version = 2
     kind = "audio"
     holds = Holds(
         modalities=frozenset({"audio"}),
@@ -151,7 +157,7 @@ class LabelStudioAudioExporter(_LabelStudio[LabelStudioSpanOptions]):
 class LabelStudioTextExporter(_LabelStudio[LabelStudioSpanOptions]):
     name = "label_studio_text"
     description = "Label Studio tasks with labelled texts: spans of characters, choices, relations."
-    version = 1
+    version = 2
     kind = "text"
     holds = Holds(
         modalities=frozenset({"text"}),
@@ -187,11 +193,16 @@ def _annotation(author: str | None, result: list[Region]) -> dict[str, Any]:
     return {**completed_by, "was_cancelled": False, "ground_truth": False, "result": result}
 
 
-def _task_meta(item: Item, authors: list[str | None]) -> dict[str, Any]:
+def _own_data(item: Item, kind: str) -> dict[str, Any]:
+    """What a task's `data` has beside the URL, which is called `kind`."""
+    return {name: value for name, value in sorted(item.entry.attributes.items()) if name != kind}
+
+
+def _task_meta(item: Item, kind: str, authors: list[str | None]) -> dict[str, Any]:
     entry = item.entry
     meta: dict[str, Any] = {"entry": entry.id, "name": entry.name}
-    if entry.attributes:
-        meta["attributes"] = dict(sorted(entry.attributes.items()))
+    if kind in entry.attributes:
+        meta["attributes"] = {kind: entry.attributes[kind]}
     if any(author and "@" not in author for author in authors):
         meta["authors"] = authors
     return meta

@@ -169,19 +169,23 @@ def rectangle(shape: Box | RotatedBox, size: Size) -> dict[str, Any]:
     return {"x": x, "y": y, "width": width, "height": height, "rotation": math.degrees(angle) % 360.0}
 
 
-def _skeleton(shape: Skeleton, one: Placed, label: str | None, item: Item, change: Change) -> list[Region]:
-    """Its outline, or else the box around it, and a key point for each that is labelled."""
-    change("a skeleton became its outline or box, and key points in it")
+def _skeleton(shape: Skeleton, one: Placed, label: str | None, item: Item, change: Change) -> list[Region] | str:
+    """A key point for each that is labelled; behind the outline, or else the box around them, where there is more."""
     size = item.size or (1, 1)
-    found = _on_picture(shape.outline or one.box or Box(0.0, 0.0, 0.0, 0.0), label, item, change)
     names = keypoint_labels(one.category) if one.category else ()
+    found: list[Region] = []
+    if shape.outline or names:
+        change("a skeleton became its outline or box, and key points in it")
+        found = _on_picture(shape.outline or one.box or Box(0.0, 0.0, 0.0, 0.0), label, item, change)
     for index, (point, seen) in enumerate(zip(shape.points, shape.visibility, strict=True)):
         if seen:
             x, y = percent(point, size)
             name = names[index] if len(names) == len(shape.points) else label
             region = _picture_region("keypoint", {"x": x, "y": y, "width": POINT_SIZE}, name, size)
             found.append(region | {"meta": {"keypoint": index + 1, "hidden": seen == 1}})
-    return found
+    if len(found) > 1 and not shape.outline and not names:
+        change("its points became one key point each")
+    return found or "nothing of it is marked"
 
 
 # -- in time ----------------------------------------------------------------------------------------------------------

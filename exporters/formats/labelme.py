@@ -4,16 +4,17 @@ r"""`labelme`: LabelMe JSON (https://github.com/wkentaro/labelme), the desktop t
     images/[<split>/]a.json      `imagePath` is the picture's name, `imageData` is null: pictures are not embedded
     labels.txt                   all classes, one a line, for `labelme --labels labels.txt`
 
-Coordinates are absolute pixels from 0, in full, on the upright picture. What LabelMe has a shape for is that shape:
-rectangle, oriented_rectangle (four corners), circle, polygon, linestrip, mask (a PNG of the rectangle around its
-pixels, whose second corner is the last pixel, as LabelMe counts). Ellipses that are no circles become polygons of 64
-points. An object of several shapes is tied by a `group_id`, which counts from 1 in each picture: a polygon of several
-parts is a polygon each; a skeleton is its outline, or else the rectangle around it, with a point for each keypoint
-that is labelled, `{"hidden": true}` where it is not seen. A polygon with holes becomes a mask.
+Coordinates are absolute pixels from 0, in full, on the upright picture; what reaches over its border stays as it was
+drawn (option out_of_picture). What LabelMe has a shape for is that shape: rectangle, oriented_rectangle (four corners),
+circle, polygon, linestrip, mask (a PNG of the rectangle around its pixels, whose second corner is the last pixel, as
+LabelMe counts). Ellipses that are no circles become polygons of 64 points. An object of several shapes is tied by a
+`group_id`, which counts from 1 in each picture: a polygon of several parts is a polygon each; a skeleton is its
+outline, or else the rectangle around it, with a point for each keypoint that is labelled, `{"hidden": true}` where it
+is not seen. A polygon with holes becomes a mask.
 
-Classifications of the picture are its `flags`. Attributes that are true or false are flags of the shape, a crowd has
-the flag `is_crowd`; all others are a JSON object in its `description`. Control characters in names of classes are
-written as \uXXXX.
+Classifications of the picture are its `flags`, and so are attributes of the entry that are true or false; its others
+are not held. Attributes of a shape that are true or false are flags of the shape, a crowd has the flag `is_crowd`; all
+others are a JSON object in its `description`. Control characters in names of classes are written as \uXXXX.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
-import orjson
-
 from exporters.assembly import Assembly
 from exporters.base import Exporter
+from exporters.formats.borders import KeepingOptions
+from exporters.formats.documents import json_bytes
 from exporters.formats.labels import class_labels, labels_of, one_line
 from exporters.holds import Holds
 from exporters.item import Item, Placed, default_media_path
@@ -45,7 +46,7 @@ CROWD = "is_crowd"
 class LabelmeExporter(Exporter[ImageOptions]):
     name = "labelme"
     description = "LabelMe JSON: one file beside each picture, all shapes, masks as PNG."
-    version = 1
+    version = 2
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset(
@@ -55,12 +56,12 @@ class LabelmeExporter(Exporter[ImageOptions]):
         needs_size=True,
         pairs_by_stem=True,
     )
-    options = ImageOptions
+    options = KeepingOptions
 
     def convert(self, item: Item, shard: Shard[ImageOptions]) -> None:
         labels = labels_of(shard)
         groups = _Groups()
-        flags: dict[str, bool] = {}
+        flags = {name: value for name, value in sorted(item.entry.attributes.items()) if isinstance(value, bool)}
         rows: list[dict[str, Any]] = []
         for one in item.annotations:
             label = labels[one.category.id] if one.category else ""
@@ -112,8 +113,8 @@ def _document(item: Item, flags: dict[str, bool], rows: Sequence[dict[str, Any]]
         "imageHeight": height,
         "imageWidth": width,
     }
-    head = b'{"version":"%b","flags":%b,"shapes":[\n' % (VERSION.encode(), orjson.dumps(flags))
-    return head + b",\n".join(map(orjson.dumps, rows)) + b"\n]," + orjson.dumps(tail)[1:] + b"\n"
+    head = b'{"version":"%b","flags":%b,"shapes":[\n' % (VERSION.encode(), json_bytes(flags))
+    return head + b",\n".join(map(json_bytes, rows)) + b"\n]," + json_bytes(tail)[1:] + b"\n"
 
 
 # -- shapes -----------------------------------------------------------------------------------------------------------
@@ -129,7 +130,7 @@ def _rows(one: Placed, item: Item, label: str, groups: _Groups, shard: Shard[Ima
         flags[CROWD] = True
     common = {
         "flags": flags,
-        "description": orjson.dumps(others, option=orjson.OPT_SORT_KEYS).decode() if others else "",
+        "description": json_bytes(others, sorts_keys=True).decode() if others else "",
     }
     shape = one.shape
     if isinstance(shape, Skeleton) and not shape.outline and not (one.category and one.category.keypoints):

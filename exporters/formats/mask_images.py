@@ -30,6 +30,7 @@ from exporters.assembly import Assembly
 from exporters.base import Exporter
 from exporters.classes import ExportClass
 from exporters.errors import RequestError, SkippableError
+from exporters.formats.documents import json_bytes
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.naming import safe_component
@@ -101,7 +102,7 @@ class MaskImageExporter(Exporter[MaskImageOptions]):
                 if layer.one.annotation.attributes:
                     shard.change("attributes are not held")
         else:
-            shard.append("instances", orjson.dumps(_index(item, values, seen)) + b"\n")
+            shard.append("instances", json_bytes(_index(item, values, seen)) + b"\n")
         shard.keep(layer.one for layer in seen)
 
     def assemble(self, package: Assembly[MaskImageOptions]) -> None:

@@ -7,8 +7,8 @@
 
 Frames, ids and classes count from 1; so do left and top: the full picture is `1,1,width,height`. `flag` is 0 for crowds
 and for what has the attribute `ignored`, else 1; `visibility` is the attribute of this name, else 1. Rows are in order
-of frame and id within a video; those of pictures in the order of the pictures. Boxes may reach over the border, as
-MOT's own do.
+of frame and id within a video; those of pictures in the order of the pictures. Boxes are of whole objects, what lies
+beyond the border included, as MOT's own are: they are not clipped (option out_of_picture).
 
 A *video* is a sequence, each of its tracks an object: a row for every frame that it is in the picture. No frames are
 taken out of videos: the file lies in its sequence's folder, and for tools that want `img1` they have to be put there,
@@ -35,13 +35,13 @@ from pydantic import Field
 from exporters.assembly import Assembly
 from exporters.base import Exporter
 from exporters.errors import RequestError, quoted
+from exporters.formats.borders import KeepingOptions
 from exporters.formats.labels import class_labels
 from exporters.formats.mot_rows import misfit, object_number, own_number, row, track_numbers, track_rows, whole
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.model import Box, Entry, Track
 from exporters.naming import safe_component, safe_path
-from exporters.options import ImageOptions
 from exporters.shard import Shard
 
 SEQUENCE = "sequence:"
@@ -51,7 +51,7 @@ _SIX_DIGITS = re.compile(r"\d{6}")
 _LAST_DIGITS = re.compile(r"(\d+)\D*$")
 
 
-class MotOptions(ImageOptions):
+class MotOptions(KeepingOptions):
     frame_from: Literal["name", "digits", "attribute"] = Field(
         default="name",
         description="Where pictures have the number of their frame: in a name of six digits, as MOT's own "
@@ -83,7 +83,7 @@ class Place(NamedTuple):
 class MotExporter(Exporter[MotOptions]):
     name = "mot"
     description = "MOT Challenge: boxes of tracked objects, a row for each frame, a folder for each sequence."
-    version = 1
+    version = 2
     holds = Holds(
         modalities=frozenset({"image", "video"}),
         shapes=frozenset({"box", "track"}),

@@ -6,8 +6,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
-import orjson
-
+from exporters.formats.documents import json_bytes
 from exporters.formats.labels import xml_text
 from exporters.item import Placed
 from exporters.model import Annotation, Box
@@ -80,7 +79,7 @@ def _attributes(annotation: Annotation) -> str:
 
 
 def _text(value: Any) -> str:
-    return value if isinstance(value, str) else orjson.dumps(value, option=orjson.OPT_SORT_KEYS).decode()
+    return value if isinstance(value, str) else json_bytes(value, sorts_keys=True).decode()
 
 
 def flags_of(objects: Iterable[Placed]) -> dict[int, int]:

@@ -23,12 +23,12 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import orjson
 from pydantic import Field
 
 from exporters.assembly import Assembly
 from exporters.base import Exporter
 from exporters.formats import texts
+from exporters.formats.documents import json_bytes
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.model import Classification, TextSpan
@@ -82,7 +82,7 @@ class SpacyExporter(Exporter[SpacyOptions]):
             "cats": _declared(shard) | {_label(one): 1.0 for one in answers},
             "meta": _meta(item, text, [*(one for _, _, one in sound), *answers]),
         }
-        shard.append(f"texts:{item.entry.split or ''}", orjson.dumps(row) + b"\n")
+        shard.append(f"texts:{item.entry.split or ''}", json_bytes(row) + b"\n")
         shard.keep([*(one for _, _, one in sound), *answers])
 
     def assemble(self, package: Assembly[SpacyOptions]) -> None:

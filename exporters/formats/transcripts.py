@@ -19,12 +19,12 @@ import math
 from collections.abc import Iterable
 from typing import Any, Literal
 
-import orjson
 from pydantic import Field
 
 from exporters.assembly import Assembly
 from exporters.base import Exporter
 from exporters.formats import timed_text
+from exporters.formats.documents import json_bytes
 from exporters.formats.texts import split_suffixes
 from exporters.formats.timed_text import Utterance
 from exporters.holds import Holds
@@ -147,7 +147,7 @@ def _line(spoken: Spoken, path: str) -> bytes:
     row["id"] = one.annotation.id
     if attributes:
         row["attributes"] = attributes
-    return orjson.dumps(row) + b"\n"
+    return json_bytes(row) + b"\n"
 
 
 def _recording(item: Item, path: str) -> bytes:
@@ -156,4 +156,4 @@ def _recording(item: Item, path: str) -> bytes:
     row |= {"id": item.entry.id, "name": item.entry.name}
     if item.entry.attributes:
         row["attributes"] = item.entry.attributes
-    return orjson.dumps(row) + b"\n"
+    return json_bytes(row) + b"\n"

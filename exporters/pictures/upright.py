@@ -9,9 +9,20 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-from exporters.errors import SkippableError
+from exporters.errors import SkippableError, quoted
 from exporters.model import Annotation, Entry, Media
+from exporters.naming import EXTENSIONS
 from exporters.shapes import geometry
+
+READ_TYPES = frozenset({"image/bmp", "image/gif", "image/jpeg", "image/png", "image/tiff", "image/webp"})
+"""Pictures whose header is always read. One of another type (HEIC, DICOM) goes out as it is."""
+MOST_HEADER_BYTES = 4 << 20
+"""How much of a file is looked at for its header; where that of a larger file was not found, it may lie behind."""
+
+_TYPES = {extension: mime_type for mime_type, extension in EXTENSIONS.items()} | {
+    ".jpeg": "image/jpeg",
+    ".tif": "image/tiff",
+}
 
 
 class MediaFile(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -29,16 +40,27 @@ def settle(entry: Entry, file: MediaFile | None) -> Entry:
     """The entry with the size and coordinates of its picture as it is shown.
 
     Raises:
-        SkippableError: the file is not of the size that the source's coordinates are measured on.
+        SkippableError: the file is no picture, though it should be, or not of the size that the source's coordinates
+            are measured on.
     """
     media = entry.original
-    if media is None or file is None or file.width is None or file.height is None:
+    if media is None or file is None:
+        return entry
+    if file.width is None or file.height is None:
+        if _should_be_read(media, file):
+            reason = "its picture cannot be read"
+            raise SkippableError(entry.id, reason, f"{reason} ({quoted(media.name)}, {file.size} bytes)")
         return entry
     stored = (file.width, file.height)
     upright = geometry.upright_size(*stored, file.orientation)
     declared = (media.width, media.height)
     if None not in declared and declared not in (stored, upright):
-        raise SkippableError(entry.id, "its picture is not of the size that the source says")
+        found, said = f"{upright[0]} x {upright[1]}", f"{media.width} x {media.height}"
+        raise SkippableError(
+            entry.id,
+            "its picture is not of the size that the source says",
+            f"its picture {quoted(media.name)} has {found} pixels, but the source says {said}",
+        )
     annotations = entry.annotations
     counts_on_stored = media.frame == "stored" and (None in declared or declared == stored)
     if counts_on_stored and file.orientation != 1:
@@ -48,6 +70,13 @@ def settle(entry: Entry, file: MediaFile | None) -> Entry:
     settled = msgspec.structs.replace(media, width=upright[0], height=upright[1], frame="upright")
     medias = tuple(settled if one is media else one for one in entry.medias)
     return msgspec.structs.replace(entry, medias=medias, annotations=annotations)
+
+
+def _should_be_read(media: Media, file: MediaFile) -> bool:
+    """Whether a file without a header is a broken picture, rather than a video, a text, or a picture of a rare kind."""
+    stem, dot, extension = media.name.rpartition(".")
+    mime_type = media.mime_type or (_TYPES.get(dot + extension.lower()) if stem else None)
+    return mime_type in READ_TYPES and file.size <= MOST_HEADER_BYTES
 
 
 def _turned(annotation: Annotation, file: MediaFile) -> Annotation:

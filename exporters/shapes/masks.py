@@ -69,7 +69,10 @@ def to_upright(mask: Mask, orientation: int) -> Mask:
 
 
 def rasterize(parts: Sequence[Part], width: int, height: int) -> Pixels:
-    """The pixels whose centre lies in any of the parts and in none of that part's holes."""
+    """The pixels whose centre lies in any of the parts and in none of that part's holes.
+
+    pycocotools rounds outlines to fifths of a pixel first: it may decide otherwise about pixels that one cuts in half.
+    """
     pixels = np.zeros((height, width), dtype=np.bool_)
     for part in parts:
         window = _window(part.ring, width, height)

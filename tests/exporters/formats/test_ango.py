@@ -285,7 +285,7 @@ def test_tracks_end() -> None:
         (["a", "b"], "checkbox", ["a", "b"]),
         (True, "text", "true"),
         (3, "text", "3"),
-        ({"b": 1, "a": None}, "text", '{"a": null, "b": 1}'),
+        ({"b": 1, "a": None}, "text", '{"a":null,"b":1}'),
         (None, "text", None),
     ],
 )
@@ -325,6 +325,14 @@ def test_ellipses_of_tracks_are_left_out() -> None:
     track = Track((Keyframe(0, one_of_each()["ellipse"]),))
     (left,) = export(entry("e1", track)).tally.left_out
     assert left.reason == "Ango Hub has no tool for its shape"
+
+
+def test_tracks_without_key_frames_are_left_out() -> None:
+    """A track that is in no frame is left out and counted; the entry goes out with the others."""
+    made = export(entry("e1", Track(()), one_of_each()["box"]))
+    (left,) = made.tally.left_out
+    assert (left.reason, left.count) == ("nothing of it is marked", 1)
+    assert made.tally.went_out["annotations"] == 1
 
 
 def test_entries_become_assets() -> None:

@@ -362,6 +362,19 @@ def test_skeletons_of_other_points_are_points() -> None:
     assert read_points(one) == [(12.0, 5.0), (6.0, 14.0)]
 
 
+def test_plain_points_are_no_change() -> None:
+    """Points of a class without keypoints are CVAT's points, uncounted, unless some are hidden or not labelled."""
+    for visibility, changed in (((2, 2), 0), ((2, 1), 1), ((0, 2), 1)):
+        points = annotation("p", Skeleton(((12.0, 5.0), (6.0, 14.0)), visibility), category_id="c-tree")
+        made = export(entry("e1", points))
+        assert [one.tag for one in prove(made).find("image") or ()] == ["points"]
+        assert made.tally.changed == dict.fromkeys(
+            ["which of its points are hidden or not labelled is not held"][:changed], 1
+        )
+    made = export(entry("e1", annotation("p", Skeleton(((12.0, 5.0),), (2,)), category_id="c-person")))
+    assert made.tally.changed == {"its skeleton became plain points: it does not have those of its class": 1}
+
+
 def test_classifications_are_tags() -> None:
     """A classification of the picture is a tag with its attributes."""
     (one,), _ = only(Classification(), attributes={"sure": True})

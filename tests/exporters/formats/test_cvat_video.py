@@ -252,6 +252,23 @@ def test_attributes_that_change_are_mutable() -> None:
     assert values[:2] == [{"parked": "true", "pose": "left"}, {"parked": "true", "pose": "right"}]
 
 
+def test_tracks_without_key_frames_are_left_out() -> None:
+    """A track that is in no frame is left out and counted; the others go out."""
+    tally = export(film("e1", Track(()), TRACK)).tally
+    assert [(left.reason, left.count) for left in tally.left_out if left.kind == "annotations"] == [
+        ("nothing of it is marked", 1)
+    ]
+    assert tally.went_out["annotations"] == 1
+
+
+def test_plain_points_are_no_change() -> None:
+    """A track of points of a class without keypoints is one of CVAT's points, uncounted."""
+    track = Track((Keyframe(0, Skeleton(((12.0, 5.0),), (2,))), Keyframe(4, Skeleton(((6.0, 14.0),), (2,)))))
+    made = export(film("e1", annotation("p", track, category_id="c-tree")))
+    assert made.tally.changed == {}
+    assert b"<points " in made.files["annotations/e1.xml"]
+
+
 def test_each_video_has_its_document() -> None:
     """A document lies at the path of its video, in its split, and counts its tracks from 0."""
     made = export(film("e1", TRACK, TRACK, split="train"), film("e2", TRACK), shard_size=1)

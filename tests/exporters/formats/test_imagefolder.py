@@ -183,6 +183,17 @@ def test_every_picture_is_seen_by_readers() -> None:
         assert not name.startswith((".", "__"))
 
 
+@pytest.mark.parametrize("size", [1, 1000])
+def test_names_that_differ_in_their_extension_stay(size: int) -> None:
+    """Readers tell pictures apart by their whole names, so those keep them; only what would be one file is renamed."""
+    names = ["z.jpg", "z.png", "y.png", "Y.png"]
+    entries = [of_class(f"e{at}", CAR, name=name) for at, name in enumerate(names)]
+    expected = ["images/car/Y~id-e3.png", "images/car/y~id-e2.png", "images/car/z.jpg", "images/car/z.png"]
+    assert sorted(folders(*entries, shard_size=size).medias) == expected
+    made = metadata(*(entry(f"e{at}", BOX, name=name) for at, name in enumerate(names)), shard_size=size)
+    assert sorted(made.medias) == [path.replace("car/", "") for path in expected]
+
+
 def test_splits_are_in_small_letters() -> None:
     """Splits have the names that datasets knows, whatever the source's letters are."""
     assert list(folders(of_class("e1", CAR, split="Train")).medias) == ["splits/train/car/e1.png"]

@@ -176,6 +176,36 @@ def test_attributes_that_do_not_fit(name: str, value: Any) -> None:
     assert made.tally.changed == {"attributes are not held": 1}
 
 
+@pytest.mark.parametrize(
+    ("box", "attributes", "is_rounded"),
+    [
+        (BOX, {"truncated": 0.25, "dimensions": [1.5, 1.6, 3.9]}, False),
+        (Box(0.1, 0.2, 0.2 + 1e-12, 10.1), {}, False),
+        (Box(8.004, 6.0, 16.5, 12.25), {}, True),
+        (BOX, {"alpha": 1.2345}, True),
+        (BOX, {"location": (1.0, 2.0, 30.125)}, True),
+    ],
+)
+def test_rounding_is_counted_where_it_changes_something(box: Box, attributes: Any, is_rounded: bool) -> None:
+    """An object whose numbers two decimals do not hold is counted as changed; one that they hold is not."""
+    made = export(entry("e1", annotation("a", box, attributes=attributes)))
+    assert made.tally.changed == ({"its numbers are rounded to two decimals": 1} if is_rounded else {})
+
+
+def test_numbers_beyond_all_floats_are_not_held() -> None:
+    """An attribute that is too large a number is counted as not held."""
+    made = export(entry("e1", annotation("a", BOX, attributes={"truncated": 10**400})))
+    assert made.tally.changed == {"attributes are not held": 1}
+
+
+def test_blanks_in_classes_are_counted() -> None:
+    """A class that has to be written without its blanks is counted with each of its objects."""
+    asked = dataset(categories=[Category(id="a", name="traffic light"), Category(id="b", name="Car")])
+    objects = [annotation("1", BOX, category_id="a"), annotation("2", BOX, category_id="b")]
+    made = export(entry("e1", *objects), dataset=asked)
+    assert made.tally.changed == {"blanks in the name of its class are written otherwise": 1}
+
+
 def test_crowds_are_regions_not_to_care_about() -> None:
     """Crowds are left out and counted, or written as DontCare, which is counted too."""
     crowd = entry("e1", annotation("a", BOX, is_crowd=True))

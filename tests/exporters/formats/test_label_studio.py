@@ -72,11 +72,12 @@ TYPES = {"videorectangle": "VideoRectangle", "textarea": "TextArea", "choices": 
 def export(*entries: Entry, kind: str = "image", **values: Any) -> Export:
     shapes = [one.shape for entry_ in entries for one in entry_.annotations]
     has_turned_boxes = any(isinstance(shape, RotatedBox) for shape in shapes)  # which are not cut at the border
+    is_clipped = values.get("options", {}).get("out_of_picture") == "clip"
     made = run_export(EXPORTERS[kind](), [values.pop("dataset", dataset(modality=kind))], entries, **values)
     made.tally.check("the export")
     for path in made.files:
         if path.endswith(".json"):
-            prove(made, path, inside="options" not in values and not has_turned_boxes)
+            prove(made, path, inside=is_clipped and not has_turned_boxes)
     return made
 
 
@@ -90,7 +91,7 @@ def prove(made: Export, path: str, *, inside: bool = True) -> list[dict[str, Any
     tasks: list[dict[str, Any]] = json.loads(made.files[path])
     assert len({task["id"] for task in tasks}) == len(tasks)
     for task in tasks:
-        assert {"$" + key for key in task["data"]} == {one.get("value") for one in objects.values()}
+        assert {"$" + key for key in task["data"]} >= {one.get("value") for one in objects.values()}
         assert task["predictions"] == []
         for one in task["annotations"]:
             assert set(one) <= {"completed_by", "was_cancelled", "ground_truth", "result"}
@@ -158,10 +159,10 @@ def test_golden_files() -> None:
     assert made.files == {path.name: path.read_bytes() for path in GOLDEN.iterdir()}
 
 
-@given(strategies.entry_lists("d1", margin=25))
-def test_any_export_is_sound(entries: list[Entry]) -> None:
-    """Whatever the entries, the tasks prove sound, one for each entry."""
-    made = export(*entries, shard_size=2)
+@given(strategies.entry_lists("d1", margin=25), st.sampled_from(["keep", "clip"]))
+def test_any_export_is_sound(entries: list[Entry], border: str) -> None:
+    """Whatever the entries, the tasks prove sound, one for each entry; clipped, they stay within their pictures."""
+    made = export(*entries, shard_size=2, options={"out_of_picture": border})
     written = [task for path in made.files if path.endswith(".json") for task in json.loads(made.files[path])]
     assert len(written) == made.tally.went_out.get("entries", 0)
 
@@ -188,6 +189,14 @@ def test_urls_have_the_prefix_asked_for(prefix: str, url: str) -> None:
     options = {"file_url_prefix": prefix}
     (task,) = tasks(entry("e1", name="a #.png"), options=options)
     assert task["data"] == {"image": url}
+
+
+def test_attributes_of_a_task_are_its_data() -> None:
+    """An entry's attributes are in `data` beside the URL; one that is called like it is in `meta`."""
+    attributes = {"weather": "rain", "gps": [1, None], "image": "mine"}
+    (task,) = tasks(entry("e1", attributes=attributes))
+    assert task["data"] == {"image": "/data/local-files/?d=images/e1.png", "weather": "rain", "gps": [1, None]}
+    assert task["meta"] == {"entry": "e1", "name": "e1.png", "attributes": {"image": "mine"}}
 
 
 def test_splits_have_files_of_their_own() -> None:
@@ -223,6 +232,15 @@ def test_names_of_people_can_be_left_out() -> None:
 
 
 # -- regions ----------------------------------------------------------------------------------------------------------
+
+
+def test_shapes_over_the_border_stay_as_they_were_drawn() -> None:
+    """What reaches over the border has percents below 0 and above 100, unless it is to be clipped."""
+    over = entry("e1", Box(-16.0, 12.0, WIDTH + 32.0, 6.0))
+    (one,) = results(over)
+    assert [one["value"][key] for key in ("x", "width")] == [-25, 150]
+    (one,) = results(over, options={"out_of_picture": "clip"})
+    assert [one["value"][key] for key in ("x", "width")] == [0, 100]
 
 
 def test_coordinates_are_percent() -> None:
@@ -308,6 +326,24 @@ def test_skeletons_are_key_points_in_a_box() -> None:
         ("s", ["left_hand"], {"keypoint": 2, "hidden": True}),
     ]
     assert (nose["value"]["x"], nose["value"]["y"]) == (50, 25)
+
+
+def test_points_of_no_skeleton_are_key_points_alone() -> None:
+    """Points of a class without keypoints are key points and nothing else: a single one is not changed by that."""
+    point = annotation("p", Skeleton(((32.0, 12.0),), (2,)), category_id="c-tree")
+    made = export(entry("e1", point))
+    (one,) = json.loads(made.files["tasks.json"])[0]["annotations"][0]["result"]
+    assert (one["id"], one["type"], one["value"]["keypointlabels"]) == ("p", "keypointlabels", ["tree"])
+    assert (one["value"]["x"], one["value"]["y"]) == (50, 25)
+    assert made.tally.changed == {}
+    several = annotation("s", Skeleton(((32.0, 12.0), (16.0, 24.0)), (2, 1)), category_id="c-tree")
+    made = export(entry("e1", several))
+    found = json.loads(made.files["tasks.json"])[0]["annotations"][0]["result"]
+    assert [(one["id"], one.get("parentID"), one["type"]) for one in found] == [
+        ("s", None, "keypointlabels"),
+        ("s#2", "s", "keypointlabels"),
+    ]
+    assert made.tally.changed == {"its points became one key point each": 1}
 
 
 def test_choices_are_one_result() -> None:

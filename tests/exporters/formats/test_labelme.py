@@ -235,6 +235,21 @@ def test_classifications_are_flags() -> None:
     assert made.tally.changed == {"attributes of a classification are not held": 1}
 
 
+def test_flags_that_are_false_stay() -> None:
+    """Attributes of the entry that are true or false are flags beside the classifications; a class wins over one."""
+    tagged = entry("e1", Classification(), attributes={"night": False, "car": False, "wet": True, "note": "x"})
+    read = prove(export(tagged), "images/e1.json")
+    assert read["flags"] == {"night": False, "car": True, "wet": True}
+
+
+def test_boxes_over_the_border_stay_as_they_were_drawn() -> None:
+    """By default, a shape keeps its coordinates, those beyond the picture too."""
+    made = export(entry("e1", Box(-5.0, 6.0, 80.0, 12.0)))
+    (one,) = prove(made, "images/e1.json")["shapes"]
+    assert one["points"] == [[-5.0, 6.0], [75.0, 18.0]]
+    assert made.tally.changed == {}
+
+
 def test_attributes_are_flags_and_text() -> None:
     """What is true or false is a flag, and nothing else is: other attributes are a JSON object in the description."""
     one = only(BOX, attributes={"parked": True, "count": 0, "color": "rød"}, is_crowd=True)

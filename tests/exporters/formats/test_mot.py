@@ -186,6 +186,30 @@ def test_scored_against_itself_it_is_perfect(tmp_path: Path) -> None:
     assert summary.loc["all"].tolist() == [1.0, 1.0, 0.0]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+def test_boxes_over_the_border_stay_whole(tmp_path: Path) -> None:
+    """Objects that leave the picture keep the boxes they came with: a score against these is perfect, at defaults."""
+    import motmetrics  # noqa: PLC0415 - it takes a second to import
+
+    leaving = {number: Box(8.0 * number - 30.0, -6.5, 20.0, 60.0) for number in range(1, 11)}
+    came = "".join(
+        f"{number},7,{box.left + 1},{box.top + 1},{box.width},{box.height},1,1,1\n" for number, box in leaving.items()
+    )
+    (tmp_path / "came.txt").write_text(came)
+    made = export(*(frame(number, (7, box)) for number, box in leaving.items()))
+    assert made.tally.changed == {}
+    write(made, tmp_path)
+    truth, found = (
+        motmetrics.io.loadtxt(tmp_path / path, fmt="mot16", min_confidence=1)
+        for path in ("came.txt", "street/gt/gt.txt")
+    )
+    columns = ["X", "Y", "Width", "Height"]
+    assert (found[columns] == truth[columns]).all(axis=None)
+    compared = motmetrics.utils.compare_to_groundtruth(truth, found, "euc", distth=0.01)
+    summary = motmetrics.metrics.create().compute(compared, metrics=["mota", "idf1"], name="all")
+    assert summary.loc["all"].tolist() == [1.0, 1.0]
+
+
 def test_datumaro_reads_sequences(tmp_path: Path) -> None:
     """Datumaro's reader finds each frame, its picture, ids, classes and what is to be ignored."""
     from datumaro.plugins.data_formats.mot import MotSeqBase  # noqa: PLC0415 - it takes a second to import

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from exporters.errors import SkippableError
 from exporters.model import Box, Entry, Media
-from exporters.pictures.upright import MediaFile, settle, size_of
+from exporters.pictures.upright import MOST_HEADER_BYTES, MediaFile, settle, size_of
 from exporters.shapes import geometry
 from tests.fakes.datasets import HEIGHT, SQUARE, WIDTH, annotation, entry, one_of_each, picture
 
@@ -64,6 +65,36 @@ def test_file_of_another_size_is_a_fault_of_its_entry() -> None:
         settle(framed(picture("m", width=640, height=480)), file())
     assert caught.value.entry_id == "e"
     assert caught.value.reason == "its picture is not of the size that the source says"
+    assert str(caught.value) == (
+        f"Entry e cannot be exported: its picture “m.png” has {WIDTH} x {HEIGHT} pixels, but the source says 640 x 480."
+    )
+
+
+@pytest.mark.parametrize("known", [{}, {"mime_type": None}, {"mime_type": None, "name": "scan.TIF"}])
+def test_picture_without_a_header_is_a_fault_of_its_entry(known: dict[str, str | None]) -> None:
+    """A file that the source, or its name, says to be a picture and that is none is not delivered as if it were."""
+    media = picture("m", **known)
+    with pytest.raises(SkippableError) as caught:
+        settle(framed(media, BOX), file(width=None, height=None))
+    assert caught.value.reason == "its picture cannot be read"
+    assert str(caught.value) == f"Entry e cannot be exported: its picture cannot be read (“{media.name}”, 1 bytes)."
+
+
+@pytest.mark.parametrize(
+    ("known", "size"),
+    [
+        ({"mime_type": "video/mp4"}, 9),
+        ({"mime_type": "image/heic"}, 9),
+        ({"mime_type": "application/octet-stream"}, 9),
+        ({"mime_type": None, "name": "notes.txt"}, 9),
+        ({"mime_type": None, "name": "png"}, 9),
+        ({}, MOST_HEADER_BYTES + 1),
+    ],
+)
+def test_file_that_may_be_sound_is_left(known: dict[str, str | None], size: int) -> None:
+    """What is no picture, one of a kind that is not looked into, or one whose header may lie far behind, goes out."""
+    one = framed(picture("m", **known), BOX)
+    assert settle(one, replace(file(width=None, height=None), size=size)) is one
 
 
 def test_size_swapped_by_an_orientation_is_no_fault() -> None:
@@ -75,12 +106,11 @@ def test_size_swapped_by_an_orientation_is_no_fault() -> None:
 
 
 def test_entry_without_a_fetched_picture_is_left() -> None:
-    """Without a file, without a media, or with a file that is no picture, an entry stays as it is."""
+    """Without a file, or without a media, an entry stays as it is."""
     one = framed(picture("m"), BOX)
     bare = entry("e", medias=())
     assert settle(one, None) is one
     assert settle(bare, file(6)) is bare
-    assert settle(one, file(width=None, height=None)) is one
 
 
 def test_derived_media_do_not_count() -> None:
