@@ -51,15 +51,17 @@ class SkippableError(OuthaulError):
     Args:
         entry_id: the entry concerned, as the platform names it.
         reason: a short phrase that many entries can share ("its media is gone (404)"): reports count by it.
+        detail: the reason with the names and numbers of this one entry, for its sentence; no report counts by it.
     """
 
-    def __init__(self, entry_id: str, reason: str) -> None:
-        super().__init__(entry_id, reason)
+    def __init__(self, entry_id: str, reason: str, detail: str = "") -> None:
+        super().__init__(entry_id, reason, detail)
         self.entry_id = entry_id
         self.reason = reason
+        self.detail = detail
 
     def __str__(self) -> str:
-        return f"Entry {self.entry_id} cannot be exported: {self.reason}."
+        return f"Entry {self.entry_id} cannot be exported: {self.detail or self.reason}."
 
 
 def quoted(name: str) -> str:
@@ -69,7 +71,7 @@ def quoted(name: str) -> str:
 
 def unknown_name(kind: str, given: str, known: Iterable[str], *, where: str = "") -> RequestError:
     """The refusal of a name that does not exist, with the nearest or all of those that do."""
-    names = sorted(known)
+    names = sorted(set(known))
     near = difflib.get_close_matches(given, names, n=1)
     place = f" in {where}" if where else ""
     if near:
@@ -77,6 +79,8 @@ def unknown_name(kind: str, given: str, known: Iterable[str], *, where: str = ""
     elif names:
         shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
         advice = f"there is: {shown}."
+    elif place:
+        advice = "it has none at all."
     else:
         advice = "there is none."
     return RequestError(f"There is no {kind} {given!r}{place}; {advice}")

@@ -63,8 +63,7 @@ class Fitter:
             annotation = converted
         shape = annotation.shape
         if self._shapes is not None and NAMES[type(shape)] not in self._shapes:
-            name = shape.name if isinstance(shape, Unknown) else NAMES[type(shape)].replace("_", " ")
-            return f"{self._name} cannot hold the shape {name}"
+            return self._not_held(shape)
         if not self._sees_to_shapes:
             return annotation, None
         if annotation.box is None and size is not None:
@@ -74,6 +73,12 @@ class Fitter:
         if isinstance(shape, WITHOUT_PLACE):
             return _fault(shape) or (annotation, None)
         return self._sound(annotation, size)
+
+    def _not_held(self, shape: Shape) -> str:
+        name = shape.name if isinstance(shape, Unknown) else NAMES[type(shape)].replace("_", " ")
+        if isinstance(shape, Unknown) and " " in name:  # a phrase that says what is wrong with the annotation
+            return f"its shape cannot be placed: {name}"
+        return f"{self._name} cannot hold the shape {name}"
 
     def _converted(self, annotation: Annotation, size: Size | None) -> Annotation | None:
         shape, applied = convert(annotation.shape, self._conversions, size)

@@ -19,7 +19,7 @@ from exporters.options import ExporterOptions
 from exporters.plugins.loaded import Plugins
 from exporters.plugins.modalities import Modalities, bare_modality
 from exporters.plugins.plugin import AnyExporter, Plugin, Registration
-from exporters.validation import secrets_of, wrong_values
+from exporters.validation import missing_values, secrets_of, wrong_values
 
 
 class Registry:
@@ -175,9 +175,10 @@ def read_options(exporter: AnyExporter, given: Mapping[str, Any]) -> ExporterOpt
             {known[name].validation_alias or name: value for name, value in given.items() if name in known}
         )
     except ValidationError as error:
-        refusals.append(
-            f"The format {exporter.name} does not take {wrong_values(error, secrets_of(exporter.options))}."
-        )
+        missing = missing_values(error)
+        refusals += [f"The format {exporter.name} needs the option {one}; give it a value." for one in missing]
+        if wrong := wrong_values(error, secrets_of(exporter.options), missing):
+            refusals.append(f"The format {exporter.name} does not take {wrong}.")
     if options is None or refusals:
         raise RequestError("\n".join(refusals))
     return options

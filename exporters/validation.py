@@ -8,9 +8,15 @@ from typing import Any
 from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 
-def wrong_values(error: ValidationError, secrets: Collection[str] = ()) -> str:
+def wrong_values(error: ValidationError, secrets: Collection[str] = (), passed_over: Collection[str] = ()) -> str:
     """`name=value: what it should be`, for each value that was refused, its value not shown where it is secret."""
-    return "; ".join(_wrong_value(detail, secrets) for detail in error.errors())
+    details = [detail for detail in error.errors() if str((*detail["loc"], "")[0]) not in passed_over]
+    return "; ".join(_wrong_value(detail, secrets) for detail in details)
+
+
+def missing_values(error: ValidationError) -> list[str]:
+    """The names of values that are needed and were not given."""
+    return [str(detail["loc"][0]) for detail in error.errors() if detail["type"] == "missing" and detail["loc"]]
 
 
 def _wrong_value(detail: Any, secrets: Collection[str]) -> str:

@@ -16,6 +16,8 @@ SOUND, BROKEN = 0, 1
 
 def formats_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     """Carry out `outhaul formats`: what there is, or what applies to a modality; and which plug-ins do not work."""
+    if arguments.modality:
+        formats.refuse_unknown_modality(arguments.modality)
     found = list((registry.for_modality(arguments.modality) if arguments.modality else registry.all()).values())
     problems = registry.problems
     text = formats.text(found, arguments.modality, problems)

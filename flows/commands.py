@@ -33,7 +33,6 @@ def export_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     )
     if arguments.dry_run:
         plan = make_plan(request, source, target, workspace)
-        warn(plan.warnings)
         return DELIVERED, display.plan_text(plan), plan_object(plan)
     warn(check(request, source, target).warnings)
     summary = run(request, source, target, workspace, wants_bars=not arguments.json)
@@ -48,7 +47,7 @@ def run(
     from flows.export import export  # noqa: PLC0415 - a refused request need not wait for it
 
     parameters = {**request.model_dump(), "datasets": list(request.datasets), "where": list(request.where)}
-    with display.bars(wanted=wants_bars):
+    with display.watching(wants_bars=wants_bars):
         try:
             summary: Summary = export(source=source, target=target, workspace=workspace, **parameters)
         except RequestError as error:  # found after the checks: something was fetched, so it is a failure now
@@ -89,7 +88,6 @@ def summary_object(summary: Summary) -> dict[str, Any]:
     delivery = summary.delivery
     return {
         **delivery.model_dump(mode="json"),
-        "was_there": delivery.was_there,
         "name": summary.plan.name,
         "exporter": summary.plan.request.exporter,
         "counts": counts(summary.tally),

@@ -101,4 +101,4 @@ def _ready(entry: Entry, outcomes: Outcomes) -> Entry | Faulty:
     try:
         return settle(replace(entry, medias=tuple(medias)), original)
     except SkippableError as error:
-        return Faulty(entry, error.reason)
+        return Faulty(entry, error.reason, error.detail)

@@ -25,6 +25,7 @@ from blocks.store import Store
 from exporters import OuthaulError, RequestError, RetriableError, read_options, registry
 from exporters.contextual import Context, ContextualExporter, IoContext, adapt
 from exporters.contextual.signals import Failed, Rescheduled
+from exporters.plugins.modules import readable
 from flows.contextual_messages import Broke, Delayed, Done, End, Event, Job, Moved, Said, decode_job, encode
 from flows.contextual_source import FetchedSource
 
@@ -193,7 +194,7 @@ def _said(error: BaseException) -> str:
 
 def _line(error: BaseException) -> str:
     """The first line of what an exception says."""
-    return (str(error).strip().splitlines() or [""])[0][:MAX_MESSAGE].rstrip(".")
+    return (readable(str(error)).strip().splitlines() or [""])[0][:MAX_MESSAGE].rstrip(".")
 
 
 def _place(error: BaseException, exporter: ContextualExporter | None) -> str:

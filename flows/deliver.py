@@ -48,11 +48,9 @@ def deliver(package: Package, plan: Plan, target: Target, workspace: Workspace) 
     storage, store = target.storage(), workspace.open()
     folder = f"{plan.name}/{package.export_id}"
     found = delivered_already(storage, folder)
-    moved = (0, 0)
-    if found is None:
-        found, moved = _deliver(package, plan, folder, storage, store)
+    packed, moved = (found, (0, 0)) if found else _deliver(package, plan, folder, storage, store)
     _point_at(package, plan, storage)
-    return _delivery(package, plan, storage, found, moved)
+    return _delivery(package, plan, storage, packed, moved, was_there=found is not None)
 
 
 def _deliver(
@@ -137,7 +135,9 @@ def _point_at(package: Package, plan: Plan, storage: Storage) -> None:
         _put(storage, path, [data])
 
 
-def _delivery(package: Package, plan: Plan, storage: Storage, packed: PackedFile, moved: tuple[int, int]) -> Delivery:
+def _delivery(
+    package: Package, plan: Plan, storage: Storage, packed: PackedFile, moved: tuple[int, int], *, was_there: bool
+) -> Delivery:
     folder = f"{plan.name}/{package.export_id}"
     return Delivery(
         export_id=package.export_id,
@@ -148,4 +148,5 @@ def _delivery(package: Package, plan: Plan, storage: Storage, packed: PackedFile
         moved_files=moved[0],
         moved_bytes=moved[1],
         link=storage.shown_path(f"{folder}/{packed.file}".rstrip("/")),
+        was_there=was_there,
     )

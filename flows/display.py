@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import shutil
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from exporters.options import ImageOptions
 from flows import progress
+from flows.formats import chosen_options, shape_names
 from flows.manifest import counts
 from flows.report import sentence, size_text
 from flows.results import Plan, Summary
 
 
-class Bars:
-    """Progress bars on standard error, one a step. Called from the threads of tasks."""
+class Lines:
+    """What exporters log and print, on standard error; nothing of how far a run is."""
+
+    def expect(self, step: str, total: int) -> None:
+        pass
+
+    def advance(self, step: str, count: int, size_bytes: int = 0) -> None:
+        pass
+
+    def say(self, exporter: str, level: int, text: str) -> None:
+        word = f"{logging.getLevelName(level).lower()}: " if level >= logging.WARNING else ""
+        lines = [f"outhaul: {exporter}: {word}{line}\n" for line in text.splitlines()]
+        with contextlib.suppress(OSError):  # nobody reads it any more: no reason to end the export
+            sys.stderr.write("".join(lines))
+
+
+class Bars(Lines):
+    """Progress bars as well, one a step. Called from the threads of tasks."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars = bars
@@ -49,13 +68,19 @@ class Bars:
 
 
 @contextlib.contextmanager
-def bars(*, wanted: bool) -> Iterator[None]:
-    """Show progress while the block runs; on a terminal only."""
-    if not (wanted and sys.stderr.isatty()):
-        yield
-        return
-    columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as shown, progress.listening(Bars(shown)):
+def watching(*, wants_bars: bool) -> Iterator[None]:
+    """Show what exporters say while the block runs, and, on a terminal, progress.
+
+    What exporters of this process print goes to standard error too: standard output is for the outcome.
+    """
+    with contextlib.ExitStack() as shown:
+        listener = Lines()
+        if wants_bars and sys.stderr.isatty():
+            columns = (TextColumn("{task.description:<9}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+            bars = Progress(*columns, console=Console(stderr=True), transient=True)
+            listener = Bars(shown.enter_context(bars))
+        shown.enter_context(progress.listening(listener))
+        shown.enter_context(contextlib.redirect_stdout(sys.stderr))
         yield
 
 
@@ -73,14 +98,18 @@ def summary_text(summary: Summary) -> str:
         f"  {kind:<12} {count['in']:,} in, {count['out']:,} out, {count['left_out']:,} left out"
         for kind, count in counts(summary.tally).items()
     ]
-    lines += [
-        f"  {'changed':<12} {count:,} {'annotation' if count == 1 else 'annotations'}: {what}"
+    changed = [
+        f"{count:,} {'annotation' if count == 1 else 'annotations'}: {what}"
         for what, count in summary.tally.changed.items()
     ]
-    for index, left in enumerate(summary.tally.left_out):
-        lines.append(f"  {'' if index else 'left out':<12} {sentence(left)}")
+    lines += [*_rows("changed", changed), *_rows("left out", list(map(sentence, summary.tally.left_out)))]
     lines += ["", f"  {own_name()} verify {delivery.url}"]
     return "\n".join(lines)
+
+
+def _rows(label: str, values: Sequence[str]) -> list[str]:
+    """The lines of a table for these values; the label stands before the first."""
+    return [f"  {'' if index else label:<12} {value}" for index, value in enumerate(values)]
 
 
 def own_name() -> str:
@@ -91,12 +120,16 @@ def own_name() -> str:
 
 def plan_text(plan: Plan) -> str:
     """What `--dry-run` prints."""
-    request = plan.request
-    rows = [
-        ("format", request.exporter + "".join(f" {key}={value}" for key, value in plan.options.items())),
-        ("entries", f"{plan.entries:,} in {len(plan.shards):,} {'shard' if len(plan.shards) == 1 else 'shards'}"),
-        ("media", request.media),
-        ("package", request.package),
-    ]
+    request, exporter, options = plan.request, plan.exporter(), plan.exporter_options()
+    shapes = exporter.holds.shapes_after(options.convert if isinstance(options, ImageOptions) else ())
+    rows: dict[str, Sequence[str]] = {
+        "format": [request.exporter],
+        "options": chosen_options(exporter.options, plan.options),
+        "shapes": [] if shapes is None else [f"{shape_names(shapes)}; others are left out and counted"],
+        "entries": [f"{plan.entries:,} in {len(plan.shards):,} {'shard' if len(plan.shards) == 1 else 'shards'}"],
+        "media": [request.media],
+        "package": [request.package],
+        "warnings": plan.warnings,
+    }
     lines = [f"Would export {plan.name}; nothing was fetched or delivered.", ""]
-    return "\n".join([*lines, *(f"  {name:<12} {value}" for name, value in rows)])
+    return "\n".join([*lines, *(line for label, values in rows.items() for line in _rows(label, values))])

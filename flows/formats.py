@@ -5,18 +5,32 @@ from __future__ import annotations
 import json
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
 
 from exporters import registry
+from exporters.errors import unknown_name
 from exporters.plugins import AnyExporter
+from exporters.plugins.modalities import bare_modality
 
 WIDTH = 110
+MODALITIES = frozenset({"audio", "image", "text", "video"})
+"""That platforms have, whether or not a format is made for one of them alone."""
 
 Options = type[BaseModel]
+
+
+def refuse_unknown_modality(given: str) -> None:
+    """Raise RequestError for a modality that nobody knows; a plug-in that registers for any knows none by name."""
+    found = registry.all()
+    registered = [registry.modalities(name) for name in found]
+    held = {modality for exporter in found.values() for modality in exporter.holds.modalities or ()}
+    known = MODALITIES | held | {name for one in registered for name in one.names() if not name.startswith("/")}
+    if bare_modality(given) not in known and not any(one.match(given) and not one.match("") for one in registered):
+        raise unknown_name("modality", given, known)
 
 
 def text(exporters: Sequence[type[AnyExporter]], modality: str, problems: Sequence[str]) -> str:
@@ -57,7 +71,7 @@ def document(exporter: type[AnyExporter]) -> dict[str, Any]:
 def _format_text(exporter: type[AnyExporter], shared: Sequence[Options]) -> str:
     holds, plugin = exporter.holds, registry.plugin(exporter.name)
     modalities = _modalities(exporter)
-    shapes = "every shape" if holds.shapes is None else ", ".join(sorted(holds.shapes)).replace("_", " ")
+    shapes = "every shape" if holds.shapes is None else shape_names(holds.shapes)
     lines = [f"{exporter.name}: {exporter.description}"]
     held = "any modality" if modalities is None else ", ".join(modalities)
     lines += _wrapped(f"holds {held}; {shapes}", "  ", "    ")
@@ -65,6 +79,21 @@ def _format_text(exporter: type[AnyExporter], shared: Sequence[Options]) -> str:
         lines.append(f"  from the plug-in {plugin.name} {plugin.version}, {plugin.place}")
     own = [name for name, group in _origins(exporter.options).items() if group not in shared]
     return "\n".join([*lines, *_option_lines(exporter.options, own)])
+
+
+def shape_names(shapes: Collection[str]) -> str:
+    """Shapes for people to read."""
+    return ", ".join(sorted(shapes)).replace("_", " ")
+
+
+def chosen_options(options: Options, values: Mapping[str, Any]) -> list[str]:
+    """Those values, as JSON has them, that are not the defaults: `name=value`, as one would type it."""
+    typed = [
+        " ".join(f"{name}={_typed(value)}".split())
+        for name, value in values.items()
+        if value != _option(options, name)["default"]
+    ]
+    return [one if len(one) <= WIDTH else f"{one[: WIDTH - 1]}…" for one in typed]
 
 
 def _modalities(exporter: type[AnyExporter]) -> list[str] | None:

@@ -24,6 +24,7 @@ from blocks.storage_errors import translated
 from blocks.store import Store, media_key
 from blocks.workspace import Workspace
 from exporters import FatalError, RetriableError, SkippableError
+from exporters.errors import quoted
 from exporters.model import Media, decode_entry
 from exporters.pictures.upright import MediaFile
 from flows import progress
@@ -93,7 +94,7 @@ async def _fetch_all(
                 except SkippableError as error:
                     missing = error.reason
                     if plan.request.on_error == "fail":
-                        refused = SkippableError(entry_id, missing)
+                        refused = SkippableError(entry_id, missing, f"{missing} ({quoted(media.name)})")
                         raise FatalError(f"{refused} Leave such entries out with --on-error skip.") from None
             outcomes[index] = Outcome(ref=media.ref, key=media.key, file=file, missing=missing)
             progress.advance("media", 1, file.size if file else 0)

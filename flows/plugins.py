@@ -16,6 +16,7 @@ from rich.prompt import Prompt
 
 from exporters import RequestError, registry
 from exporters.scaffold import PATTERNS, NewExporter, NewPlugin, add_exporter, create_plugin
+from flows.formats import refuse_unknown_modality
 
 WRITTEN = 0
 FIRST_PATTERN = next(iter(PATTERNS))
@@ -50,10 +51,13 @@ def add_exporter_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]
 
 
 def _exporter(arguments: Namespace) -> NewExporter:
+    description = _answer("Description", arguments.description, f"Annotations as {arguments.name} has them.")
+    modality = _answer("Modality", arguments.modality, "image")
+    refuse_unknown_modality(modality)
     return NewExporter(
         name=arguments.name,
-        description=_answer("Description", arguments.description, f"Annotations as {arguments.name} has them."),
-        modality=_answer("Modality", arguments.modality, "image"),
+        description=description,
+        modality=modality,
         pattern=_answer("Pattern", arguments.pattern, FIRST_PATTERN, choices=list(PATTERNS)),
     )
 

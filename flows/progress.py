@@ -1,4 +1,7 @@
-"""How far a run is, told to whoever listens in this process. On workers nobody does, and it costs nothing."""
+"""How far a run is and what its exporter says, told to whoever listens in this process.
+
+On workers nobody does, and it costs nothing.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,9 @@ class Listener(Protocol):
 
     def advance(self, step: str, count: int, size_bytes: int = 0) -> None:
         """So many more are done. Called from any thread."""
+
+    def say(self, exporter: str, level: int, text: str) -> None:
+        """A line of the log of a plug-in's exporter; `level` as in `logging`. Called from any thread."""
 
 
 _listeners: list[Listener] = []
@@ -35,3 +41,8 @@ def expect(step: str, total: int) -> None:
 def advance(step: str, count: int = 1, size_bytes: int = 0) -> None:
     for listener in _listeners:
         listener.advance(step, count, size_bytes)
+
+
+def say(exporter: str, level: int, text: str) -> None:
+    for listener in _listeners:
+        listener.say(exporter, level, text)

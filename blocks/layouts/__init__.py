@@ -36,18 +36,29 @@ LAYOUTS: tuple[type[Layout], ...] = (
 
 
 def recognised(folder: Folder) -> Layout:
-    """The layout of this folder.
+    """The layout of this folder, or of the only folder in it where nothing is recognised at the top.
 
     Raises:
         RequestError: it has none that is known.
     """
-    for layout in LAYOUTS:
-        if found := layout.found_in(folder):
-            return found
+    inside = folder.only_folder()
+    try:
+        found = _found(folder)
+    except RequestError:
+        found = _found(inside) if inside else None
+        if not found:
+            raise
+    found = found or (_found(inside) if inside else None)
+    if found:
+        return found
     if folder.only_file:
         raise RequestError(
-            f"{folder.shown} is no COCO file: none of images, annotations and categories is in it; nor is it a file of "
+            f"{folder.shown} is no COCO file: neither images nor annotations are in it; nor is it a file of "
             f"Datumaro, Label Studio or CVAT."
         )
     *most, last = (layout.sought for layout in LAYOUTS)
     raise RequestError(f"{folder.shown} holds no dataset that is known here: neither {', '.join(most)}, nor {last}.")
+
+
+def _found(folder: Folder) -> Layout | None:
+    return next(filter(None, (layout.found_in(folder) for layout in LAYOUTS)), None)

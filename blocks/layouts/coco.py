@@ -12,6 +12,7 @@ import orjson
 from blocks.layouts import coco_file
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
+from exporters.errors import RequestError
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice
 
@@ -20,8 +21,12 @@ _FOLDERS = ("", "annotations", "train", "val", "valid", "test")
 """Where datasets keep their annotations; folders of pictures are not searched."""
 _GENERIC = re.compile(r"(_?annotations(\.coco)?|instances|instances_default|coco|labels|result|data)", re.IGNORECASE)
 _SPLIT = re.compile(
-    r"(?:instances|person_keypoints|annotations?|coco)_(?P<after>.+)|(?P<bare>(?:train|val|valid|test)\d*)"
+    r"(?:.*[_. -])??(?P<token>(?:train|val|valid|validation|test)(?:-dev)?\d*)"
+    r"|(?:instances|person_keypoints|captions|annotations?|coco)_(?P<after>.+)"
 )
+_VALIDATION = ("val", "valid", "validation")
+_GUESSED = ("train", *_VALIDATION, "test")
+"""Folders of pictures that may be a split's, where nothing says of which split a file is."""
 
 
 class CocoLayout(Layout):
@@ -68,7 +73,7 @@ class CocoLayout(Layout):
         folder = posixpath.basename(posixpath.dirname(file))
         is_roboflow = stem == "_annotations.coco" and folder
         split_match = _SPLIT.fullmatch(stem)
-        split = folder if is_roboflow else (split_match and (split_match["after"] or split_match["bare"])) or None
+        split = folder if is_roboflow else (split_match and (split_match["token"] or split_match["after"])) or None
         opener, shown = self.folder.opener(file), self.folder.shown_file(file)
         return Dataset(
             id=file.removesuffix(".json"),
@@ -81,25 +86,50 @@ class CocoLayout(Layout):
 
 
 class _PictureFinder:
-    """Where the pictures of a COCO file lie: the usual places, the one that served last tried first."""
+    """Where the pictures of a COCO file lie: the usual places, the one that served last tried first.
+
+    Splits often have pictures of the same names: of another split, none is ever taken.
+    """
 
     def __init__(self, folder: Folder, file: str, split: str | None) -> None:
         self._folder = folder
+        self._file = file
         beside = posixpath.dirname(file)
-        splits = [split] if split else []
-        inside = (f"images/{one}" for one in (*splits, "default"))
-        places = ["images", "", beside, *splits, *inside, "data", "train", "val", "test"]
-        self._places = list(dict.fromkeys(places))
+        last = posixpath.basename(beside)
+        own = _names_of(split or (last if last in _GUESSED else ""))
+        inside = (f"images/{one}" for one in (*own, "default"))
+        self._places = list(dict.fromkeys((*own, "images", "", beside, *inside, "data")))
+        self._guessed = () if own else _GUESSED
 
     def find(self, file_name: str) -> str:
-        """The picture's path in the folder; empty when it is nowhere, or would lie outside the folder."""
+        """The picture's path in the folder; empty when it is nowhere, or would lie outside the folder.
+
+        Raises:
+            RequestError: two splits have a picture of this name, and nothing says which is meant.
+        """
+        if not file_name:
+            return ""
         for place in self._places:
-            path = self._folder.find(posixpath.join(place, file_name) if file_name else "")
+            path = self._folder.find(posixpath.join(place, file_name))
             if path:
                 self._places.remove(place)
                 self._places.insert(0, place)
                 return path
-        return ""
+        found = [place for place in self._guessed if self._folder.find(posixpath.join(place, file_name))]
+        if len(found) > 1:
+            raise RequestError(
+                f"{self._folder.shown_file(self._file)} has the picture {file_name!r}, which lies in "
+                f"{' and in '.join(found)}; put the folder before the name in file_name, or call the file after its "
+                f"split, such as instances_{found[0]}.json."
+            )
+        return posixpath.normpath(posixpath.join(found[0], file_name)) if found else ""
+
+
+def _names_of(split: str) -> tuple[str, ...]:
+    """What the folder of a split may be called: `val2017` also `val`, which is also `valid`."""
+    plain = split.rstrip("0123456789")
+    names = _VALIDATION if plain in _VALIDATION else (plain,)
+    return tuple(one for one in dict.fromkeys((split, *names)) if one)
 
 
 def _file(dataset: Dataset) -> str:

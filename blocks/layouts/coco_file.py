@@ -43,18 +43,23 @@ _SCHEMA = (
     "create table annotations (image text, number integer, position integer, record blob)",
 )
 
+_SOON = 10_000
+"""Tokens: what a document is shows in its head."""
+
 
 class Opener(Protocol):
     def __call__(self) -> IO[bytes]: ...
 
 
 def is_coco(opener: Opener) -> bool:
-    """Whether a JSON file looks like COCO, told by its first well-known key."""
+    """Whether a JSON file looks like COCO: it has images or annotations, not just categories."""
     with opener() as handle, contextlib.suppress(ijson.JSONError, ijson.IncompleteJSONError):
-        for depth_one, (prefix, event, value) in enumerate(ijson.parse(handle, use_float=True)):
-            if prefix == "" and event == "map_key" and value in ("images", "annotations", "categories"):
+        others = 0
+        for prefix, event, value in ijson.parse(handle, use_float=True):
+            if prefix == "" and event == "map_key" and value in ("images", "annotations"):
                 return True
-            if depth_one > 10_000 or prefix == "shapes":  # LabelMe's, of which there may be very many
+            others += not prefix.startswith("categories")  # of which there may be many before them
+            if others > _SOON or prefix == "shapes":  # LabelMe's, of which there may be very many
                 return False
     return False
 

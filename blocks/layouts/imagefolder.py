@@ -4,6 +4,8 @@
     unlabelled/[<split>/]a.jpg        pictures without a class, and
     classes.json                      the true names of the folders, as our own exporter writes them
 
+Pictures that lie beside the folders of classes are not labelled yet: in progress.
+
 Tried last, for any folder of pictures looks a little like this: where other files lie beside the pictures, which may be
 annotations of a kind that is not known, it is refused.
 """
@@ -55,6 +57,11 @@ class ImageFolderLayout(Layout):
         beside = [path for above in sorted(above_them) for path, is_file in folder.listed(above) if not is_file]
         for above in dict.fromkeys(("", *sorted(above_them), *beside)):
             for path, is_file in folder.listed(above):
+                if posixpath.basename(path) == "classes.txt" and is_file:
+                    raise RequestError(
+                        f"{folder.shown} has folders of pictures, but also {path}, as YOLO has; add the label files, "
+                        f"or move the list elsewhere if the folders are the classes."
+                    )
                 if is_file and not _is_picture(path) and not _is_harmless(posixpath.basename(path)):
                     raise RequestError(
                         f"{folder.shown} has folders of pictures, which could be classes, but also {path}, which is "
@@ -75,7 +82,7 @@ class ImageFolderLayout(Layout):
     def list_entries(self, dataset: Dataset) -> Iterator[bytes]:  # noqa: ARG002 - the folder is one dataset
         for place in self._places:
             for path in self._pictures(place):
-                name = posixpath.relpath(path, place.folder)
+                name = posixpath.relpath(path, place.folder or ".")
                 yield orjson.dumps({"picture": path, "name": name, "split": place.split, "class": place.name})
 
     def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
@@ -87,6 +94,7 @@ class ImageFolderLayout(Layout):
                 id=picture,
                 dataset_id=dataset.id,
                 name=document["name"],
+                state="completed" if class_name or picture.startswith(f"{UNLABELLED}/") else "in_progress",
                 split=document["split"] or None,
                 medias=(self.folder.picture(picture, media),),
                 annotations=(annotation,) if class_name else (),
@@ -114,20 +122,26 @@ def _places(folder: Folder) -> Iterator[_Place]:
     top = {posixpath.basename(path) for path, is_file in folder.listed("") if not is_file}
     if top and top <= {"images", "splits", UNLABELLED}:
         for above in sorted(top - {UNLABELLED}):
-            yield from _in_splits(folder, above) if above == "splits" else _classes(folder, above, "")
+            yield from _in_splits(folder, above) if above == "splits" else _classes_and_rest(folder, above, "")
         yield from (_Place(place.folder, place.name, "") for place in _classes(folder, UNLABELLED, ""))
         if _has_pictures(folder, UNLABELLED):
             yield _Place(UNLABELLED, "", "")
     elif top and top <= set(SPLITS):
         yield from _in_splits(folder, "")
     else:
-        yield from _classes(folder, "", "")
+        yield from _classes_and_rest(folder, "", "")
 
 
 def _in_splits(folder: Folder, above: str) -> Iterator[_Place]:
     for path, is_file in folder.listed(above):
         if not is_file:
-            yield from _classes(folder, path, posixpath.basename(path))
+            yield from _classes_and_rest(folder, path, posixpath.basename(path))
+
+
+def _classes_and_rest(folder: Folder, above: str, split: str) -> Iterator[_Place]:
+    yield from _classes(folder, above, split)
+    if _has_pictures(folder, above):
+        yield _Place(above, split, "")
 
 
 def _classes(folder: Folder, above: str, split: str) -> Iterator[_Place]:

@@ -3,8 +3,9 @@
 Each file is a dataset, each task an entry; files are read task by task. The picture, sound, video or text is what a URL
 in the task's `data` leads to, if it lies in the folder: under its whole path, or its last name. All regions of all
 people's annotations are annotations, `created_by` whom. A task of which all annotations were cancelled is rejected, one
-without any is in progress; where only some were, their regions are counted as unknown. Predictions and drafts stay in
-`.record`. `label_studio_regions` says what regions become.
+without any is in progress; where only some were, their regions are counted as unknown. What else a task's `data` has is
+attributes of the entry. Predictions and drafts stay in `.record`; how many predictions there are is an attribute.
+`label_studio_regions` says what regions become.
 
 Classes are those of `config.xml` where there is one, else the labels found, by name.
 """
@@ -98,7 +99,7 @@ class LabelStudioLayout(Layout):
             split=dataset.split,
             medias=(original,),
             annotations=tuple(annotations),
-            attributes=mapping(meta.get("attributes")) if "entry" in meta else {},
+            attributes=_attributes(task, meta),
             created_at=text(task.get("created_at")),
             updated_at=text(task.get("updated_at")),
             raw=Raw(orjson.dumps({key: value for key, value in task.items() if key not in ("annotations", "drafts")})),
@@ -145,6 +146,16 @@ class LabelStudioLayout(Layout):
 
 def _file(dataset: Dataset) -> str:
     return f"{dataset.id}.json"
+
+
+def _attributes(task: dict[str, Any], meta: dict[str, Any]) -> dict[str, Any]:
+    """What `data` has beside its first URL, how many predictions, and what our own exporter keeps elsewhere."""
+    data = mapping(task.get("data"))
+    url = next((name for name, value in data.items() if _path(value)), None)
+    predictions = task.get("predictions")
+    counted = {"predictions": len(predictions)} if predictions and isinstance(predictions, list) else {}
+    own = mapping(meta.get("attributes")) if "entry" in meta else {}
+    return counted | {name: value for name, value in data.items() if name != url} | own
 
 
 def _path(value: Any) -> str:

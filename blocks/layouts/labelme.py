@@ -7,7 +7,7 @@ it is a JSON object, as our own exporter writes it, else `description`. Flags of
 of it; the others, which are not, are attributes of the entry.
 
 Classes are the lines of `labels.txt` where there is one, else the labels found, by name. Pictures that are embedded
-only are not read: LabelMe keeps the picture beside.
+only are not read: LabelMe keeps the picture beside. Pictures without JSON are not labelled yet: in progress.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from msgspec.structs import replace
 from blocks.layouts.json_file import first_keys, read_json
 from blocks.layouts.labelme_shapes import joined, to_shape
 from blocks.layouts.layout import Layout
-from blocks.layouts.opened import SPLITS, Folder
+from blocks.layouts.opened import EMBEDDED, SPLITS, Folder
 from blocks.values import identifier, mapping, text
 from exporters.errors import RequestError
 from exporters.model import Annotation, Category, Classification, Dataset, Entry
@@ -58,15 +58,35 @@ class LabelmeLayout(Layout):
         return replace(found, categories=tuple(Category(id=name, name=name) for name in names))
 
     def list_entries(self, dataset: Dataset) -> Iterator[bytes]:  # noqa: ARG002 - the folder is one dataset
-        return (orjson.dumps({"file": path}) for path in self._files())
+        labelled: set[str] = set()
+        for path in self._files():
+            labelled.add(self._picture(path, _image(self._document(path))))
+            yield orjson.dumps({"file": path})
+        for picture in self.folder.pictures_below(""):
+            if picture not in labelled:
+                yield orjson.dumps({"picture": picture})
 
     def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
         for line in listing:
-            path = orjson.loads(line)["file"]
-            yield self._entry(path, self._document(path), dataset, media)
+            found = orjson.loads(line)
+            if "picture" in found:
+                yield self._unlabelled(found["picture"], dataset, media)
+            else:
+                yield self._entry(found["file"], self._document(found["file"]), dataset, media)
+
+    def _unlabelled(self, picture: str, dataset: Dataset, media: MediaChoice) -> Entry:
+        split, name = _split(picture)
+        return Entry(
+            id=picture,
+            dataset_id=dataset.id,
+            name=name,
+            state="in_progress",
+            split=split,
+            medias=(self.folder.picture(picture, media),),
+        )
 
     def _entry(self, path: str, document: dict[str, Any], dataset: Dataset, media: MediaChoice) -> Entry:
-        image = (text(document.get("imagePath")) or "").replace("\\", "/")
+        image = _image(document)
         picture = self._picture(path, image)
         size = _count(document.get("imageWidth")), _count(document.get("imageHeight"))
         width, height = size if all(size) else self.folder.upright_size(picture) or (None, None)
@@ -74,12 +94,15 @@ class LabelmeLayout(Layout):
         split, name = _split(wanted)
         flags = {flag: value for flag, value in mapping(document.get("flags")).items() if isinstance(value, bool)}
         chosen = [flag for flag, value in flags.items() if value]
+        original = self.folder.original(picture, media, id_=path, wanted=wanted, width=width, height=height)
+        if original.ref and not picture and document.get("imageData"):
+            original = replace(original, ref=f"{path}{EMBEDDED}")
         return Entry(
             id=path,
             dataset_id=dataset.id,
             name=name,
             split=split,
-            medias=(self.folder.original(picture, media, id_=path, wanted=wanted, width=width, height=height),),
+            medias=(original,),
             annotations=(
                 *self._annotations(path, document, (width or 0, height or 0)),
                 *(Annotation(id=f"{path}#{flag}", shape=Classification(), category_id=flag) for flag in chosen),
@@ -132,6 +155,11 @@ class LabelmeLayout(Layout):
 
 def _json_files(folder: Folder) -> Iterator[str]:
     return (path for path in folder.files_below("") if path.endswith(".json"))
+
+
+def _image(document: dict[str, Any]) -> str:
+    """The path of the picture, with slashes also where it was written on Windows."""
+    return (text(document.get("imagePath")) or "").replace("\\", "/")
 
 
 def _is_labelme(folder: Folder, path: str) -> bool:

@@ -5,7 +5,8 @@
 
 A line has `file_name`, and may have `objects`, lists of which each place is a box: `bbox` as left, top, width, height
 in pixels, `category` or `categories`, and, of our own exporter's, `id`, `is_crowd` and `attributes`. `label` or
-`labels` are classes of the picture. All other columns are attributes of the entry.
+`labels` are classes of the picture. All other columns are attributes of the entry. A picture without a line is not
+labelled yet: in progress.
 """
 
 from __future__ import annotations
@@ -64,8 +65,14 @@ class MetadataFolderLayout(Layout):
 
     def list_entries(self, dataset: Dataset) -> Iterator[bytes]:  # noqa: ARG002 - the folder is one dataset
         for place in self._places:
+            lined: set[str] = set()
             for row in self._rows(place):
+                lined.add(self.folder.find(posixpath.join(place, row["file_name"])))
                 yield orjson.dumps({"place": place, "row": row})
+            for path in self.folder.pictures_below(place):
+                if path not in lined and self._place_of(path) == place:
+                    row = {"file_name": posixpath.relpath(path, place or ".")}
+                    yield orjson.dumps({"place": place, "row": row, "state": "in_progress"})
 
     def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
         for line in listing:
@@ -79,12 +86,17 @@ class MetadataFolderLayout(Layout):
                 id=wanted,
                 dataset_id=dataset.id,
                 name=row["file_name"],
+                state=document.get("state", "completed"),
                 split=last if last not in ("", "images") else None,
                 medias=(self.folder.original(found, media, id_=wanted, wanted=wanted, width=width, height=height),),
                 annotations=(*_boxes(row, wanted), *_labels(row, wanted)),
                 attributes={name: value for name, value in row.items() if name not in _OWN},
                 raw=Raw(orjson.dumps(row)),
             )
+
+    def _place_of(self, path: str) -> str:
+        """The innermost place that a picture is in."""
+        return max((one for one in self._places if path.startswith(f"{one}/" if one else "")), key=len)
 
     def _rows(self, place: str) -> Iterator[dict[str, Any]]:
         path = posixpath.join(place, METADATA)

@@ -3,7 +3,8 @@
 Every frame is an entry, named `<sequence>/000001.jpg`; the number of the object that a box belongs to is its attribute
 `track_id`. Where a sequence has a video instead of frames, the video is the entry, and its objects are tracks. Left and
 top are 1-based. Rows whose flag is 0 are not counted by the benchmark: their attribute `ignored` is true. Sequences
-below `train/`, `val/` or `test/` are in that split.
+below `train/`, `val/` or `test/` are in that split. Sequences without `gt/gt.txt` beside others with it, as in the
+benchmark's test set, are not labelled: in progress.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from blocks.layouts.layout import Layout
 from blocks.layouts.opened import SPLITS, Folder, video_type
 from blocks.values import finite
 from exporters.errors import RequestError
-from exporters.model import Annotation, Box, Category, Dataset, Entry, Keyframe
+from exporters.model import Annotation, Box, Category, Dataset, Entry, Keyframe, State
 from exporters.shapes import tracks
 from exporters.shard import MediaChoice
 
@@ -55,7 +56,7 @@ class MotLayout(Layout):
     @classmethod
     def found_in(cls, folder: Folder) -> Self | None:
         found = [] if folder.only_file else list(_sequences(folder, "", 3))
-        return cls(folder, found) if found else None
+        return cls(folder, found) if any(_has_truth(folder, one) for one in found) else None
 
     def catalog(self) -> list[Dataset]:
         modality = "video" if all(map(self._video, self._sequences)) else "image"
@@ -101,6 +102,7 @@ class MotLayout(Layout):
             id=id_,
             dataset_id=dataset.id,
             name=f"{name or self.folder.name}/{file_name}",
+            state=self._state(sequence),
             split=split,
             medias=(picture,),
             annotations=tuple(
@@ -135,6 +137,7 @@ class MotLayout(Layout):
             id=sequence or self.folder.name,
             dataset_id=dataset.id,
             name=posixpath.join(posixpath.dirname(name), posixpath.basename(path)),
+            state=self._state(sequence),
             split=split,
             medias=(video,),
             annotations=tuple(self._tracks(sequence, rows)),
@@ -178,13 +181,17 @@ class MotLayout(Layout):
         category_id = ("1" if not has_class else None) if not has_class or more[0] < 1 else str(int(more[0]))
         return Row(int(frame), int(track), Box(left - 1, top - 1, width, height), category_id, attributes, text)
 
+    def _state(self, sequence: str) -> State:
+        return "completed" if _has_truth(self.folder, sequence) else "in_progress"
+
     def _truth(self, sequence: str) -> str:
         return self.folder.shown_file(posixpath.join(sequence, TRUTH))
 
     def _rows(self, sequence: str) -> dict[int, list[Row]]:
         """The rows of each frame, in order of the objects' numbers."""
         rows: defaultdict[int, list[Row]] = defaultdict(list)
-        for line in self.folder.read_text(posixpath.join(sequence, TRUTH)).splitlines():
+        has_truth = _has_truth(self.folder, sequence)
+        for line in self.folder.read_text(posixpath.join(sequence, TRUTH)).splitlines() if has_truth else ():
             if line.strip():
                 row = self._row(line.strip(), sequence)
                 rows[row.frame].append(row)
@@ -214,7 +221,8 @@ class MotLayout(Layout):
         return found or set(range(1, int(info.get("seqLength", 0)) + 1))
 
     def _declared(self) -> list[str]:
-        path = self.folder.find(posixpath.join(self._sequences[0], "gt/labels.txt"))
+        first = next(one for one in self._sequences if _has_truth(self.folder, one))
+        path = self.folder.find(posixpath.join(first, "gt/labels.txt"))
         return [name for name in self.folder.read_text(path).split("\n") if name.strip()] if path else []
 
     def _video(self, sequence: str) -> str:
@@ -230,13 +238,19 @@ def _size(info: dict[str, str]) -> tuple[int, int] | None:
 
 
 def _sequences(folder: Folder, place: str, depth: int) -> Iterator[str]:
-    """The folders at or below `place` that hold a ground truth, without searching pictures."""
-    if folder.find(posixpath.join(place, TRUTH)):
+    """The folders at or below `place` that hold a ground truth or frames, without searching pictures."""
+    signs = (TRUTH, "seqinfo.ini")
+    has_sign = any(folder.find(posixpath.join(place, sign)) for sign in signs)
+    if has_sign or any(True for _ in folder.listed(posixpath.join(place, "img1"))):
         yield place
     elif depth and posixpath.basename(place) not in ("img1", "images"):
         for path, is_file in folder.listed(place):
             if not is_file:
                 yield from _sequences(folder, path, depth - 1)
+
+
+def _has_truth(folder: Folder, sequence: str) -> bool:
+    return bool(folder.find(posixpath.join(sequence, TRUTH)))
 
 
 def _split(sequence: str) -> tuple[str | None, str]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import mimetypes
+import os
 import posixpath
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import IO, Any
 
 from blocks.pictures import Header
@@ -21,6 +24,8 @@ from exporters.shard import MediaChoice
 HEADER_BYTES = 1 << 16
 PICTURES = frozenset((".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif"))
 """Extensions of pictures, in small letters."""
+EMBEDDED = "#imageData"
+"""Ends the `ref` of a picture that is only inside of the JSON file before it."""
 SPLITS = ("train", "val", "valid", "validation", "test")
 """Folders that are splits, not classes or projects, wherever a layout does not say so itself."""
 
@@ -60,7 +65,11 @@ class Folder:
         return tidy if tidy and self.storage.size(tidy) is not None else ""
 
     def listed(self, folder: str) -> Iterator[tuple[str, bool]]:
-        """What lies in a folder: each path, sorted, and whether it is a file; nothing when there is no such folder."""
+        """What lies in a folder: each path, sorted, and whether it is a file; nothing when there is no such folder.
+
+        Links are what they lead to; one that leads nowhere is a file that is missing. A link back to a folder that it
+        lies in is passed over: what is there is listed without it.
+        """
         tidy = _tidy(folder)
         if not tidy and folder not in ("", "."):
             return
@@ -71,16 +80,33 @@ class Folder:
             return
         for info in sorted(found, key=lambda info: str(info["name"])):
             last = posixpath.basename(info["name"].rstrip("/"))
-            if last:
-                yield (f"{folder}/{last}" if folder else last), info["type"] == "file"
+            if not last or last == _MAC_FOLDER:
+                continue
+            path = f"{folder}/{last}" if folder else last
+            is_link = info["type"] not in ("file", "directory")
+            is_file = not self.storage.fs.isdir(info["name"]) if is_link else info["type"] == "file"
+            if is_file or not is_link or not self._leads_back(path):
+                yield path, is_file
 
     def files_below(self, folder: str) -> Iterator[str]:
-        """All files in a folder and in the folders of it, sorted, folder by folder."""
+        """All files in a folder and in the folders of it, sorted, folder by folder; links to folders are followed."""
         for path, is_file in self.listed(folder):
             if is_file:
                 yield path
             else:
                 yield from self.files_below(path)
+
+    def only_folder(self) -> Folder | None:
+        """The only thing in this folder, as archives have it; None where there is a file or another folder."""
+        if self.only_file:
+            return None
+        listed = [one for one in self.listed("") if not one[0].startswith(".")]
+        if len(listed) != 1 or listed[0][1]:
+            return None
+        name = listed[0][0]
+        below = copy.copy(self.storage)
+        below.url, below.root = self.storage.shown_path(name), self.storage.path(name)
+        return replace(self, storage=below, shown=self.shown_file(name))
 
     def media(self, path: str, *, id_: str, wanted: str = "", **values: Any) -> Media:
         """The media that lies at `path`, as `find` gave it; what was `wanted` is named where it lies nowhere."""
@@ -111,7 +137,7 @@ class Folder:
 
     def version(self, path: str) -> str:
         """Changes when the file may have: size and time, or the store's own tag; empty when there is no file."""
-        if not path:
+        if not path or self._is_missing(path):
             return ""
         with translated(self.storage.shown_path(path)):
             info = self.storage.fs.info(self.storage.path(path))
@@ -126,7 +152,7 @@ class Folder:
 
     def upright_size(self, path: str) -> tuple[int, int] | None:
         """Width and height of a picture as it is shown, from its header; None for what is no picture."""
-        if not path:
+        if not path or self._is_missing(path):
             return None
         header = Header()
         with translated(self.storage.shown_path(path)), self.storage.open(path) as handle:
@@ -142,7 +168,7 @@ class Folder:
     async def read(self, media: Media) -> AsyncIterator[bytes]:
         """The bytes of a media; one that was not found has no version, and a `ref` that only names it."""
         if not media.version or not _tidy(media.ref):
-            raise SkippableError(media.id, "its picture is not in the folder")
+            raise SkippableError(media.id, _absence(media))
         try:
             handle = await asyncio.to_thread(self.storage.open, media.ref)
         except RequestError:
@@ -153,16 +179,46 @@ class Folder:
             while chunk := await asyncio.to_thread(handle.read, CHUNK_BYTES):
                 yield chunk
 
+    def _is_missing(self, path: str) -> bool:
+        """Whether a listed file is a link to nothing, as those of git-annex are until their contents are fetched."""
+        place = Path(self.storage.path(path))
+        return self.storage.is_local and place.is_symlink() and not place.exists()
+
+    def _leads_back(self, link: str) -> bool:
+        """Whether a link to a folder leads to one of those on the way to it."""
+        if not self.storage.is_local:
+            return False
+        parts = link.split("/")
+        above = {os.path.realpath(self.storage.path("/".join(parts[:count]))) for count in range(len(parts))}
+        return os.path.realpath(self.storage.path(link)) in above
+
+
+def _absence(media: Media) -> str:
+    """Why there is no file of a media that was not found."""
+    if media.ref.endswith(EMBEDDED):
+        return "its picture is embedded in its JSON, which is not read"
+    if (media.mime_type or "").startswith("video/"):
+        return "its video file is not in the folder, and frames of it are not read instead"
+    return "its picture is not in the folder"
+
+
+_TYPES = mimetypes.MimeTypes()
+"""The library's own, without what a machine adds to them: types are part of what is exported."""
+
 
 def media_kind(path: str) -> str | None:
     """The type of a file of which the extension says it, `video/mp4`; None where it does not."""
-    return mimetypes.guess_type(path)[0]
+    return _TYPES.guess_type(path)[0]
 
 
 def video_type(path: str) -> str | None:
     """The type of a video by its extension; None for what is none."""
     found = media_kind(path)
     return found if found and found.startswith("video/") else None
+
+
+_MAC_FOLDER = "__MACOSX"
+"""What macOS adds to archives: of each file a hidden one of the same name."""
 
 
 def _tidy(path: str) -> str:

@@ -8,6 +8,8 @@ XML of the old LabelMe on the web, which has an `imagesize`, is another format w
 Corners are 1-based and inclusive: the least ones shift by one, the largest do not. An object whose pixels are in
 `SegmentationObject/<stem>.png` is a mask, one with a `polygon` (Roboflow's) is that. What else an object says
 (`difficult`, `truncated`, `occluded`, `pose`, `attributes`) becomes its attributes; `difficult` makes it no crowd.
+
+Pictures without XML, and names in the lists without either, are not labelled yet: in progress.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ import orjson
 from msgspec.structs import replace
 
 from blocks.layouts.layout import Layout
+from blocks.layouts.opened import PICTURES as KNOWN
 from blocks.layouts.opened import SPLITS, Folder
 from blocks.layouts.pascal_voc_masks import read_masks
 from blocks.layouts.xml_file import as_record, read_xml, root_tag, text_at
@@ -71,16 +74,39 @@ class PascalVocLayout(Layout):
     def list_entries(self, dataset: Dataset) -> Iterator[bytes]:
         place = self._place(dataset)
         splits = self._splits(place)
+        labelled: set[str] = set()
         for path in self._files(place):
             stem = _stem(path, place)
-            beside = path.partition("/")[0] if not self._places and "/" in path else None
-            yield orjson.dumps({"file": path, "stem": stem, "split": splits.get(stem, beside)})
+            labelled.add(stem)
+            yield orjson.dumps({"file": path, "stem": stem, "split": splits.get(stem) or self._split_beside(path)})
+        pictures = {stem: path for path in self._pictures(place) if (stem := self._stem(path, place)) not in labelled}
+        for stem in sorted(pictures.keys() | splits.keys() - labelled):
+            path = pictures.get(stem, "")
+            split = splits.get(stem) or self._split_beside(path)
+            yield orjson.dumps({"picture": path, "stem": stem, "split": split})
 
     def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
         place = self._place(dataset)
         for line in listing:
             document = orjson.loads(line)
-            yield self._entry(place, document["file"], document["stem"], document["split"], dataset, media)
+            stem, split = document["stem"], document["split"]
+            if "file" in document:
+                yield self._entry(place, document["file"], stem, split, dataset, media)
+            else:
+                yield self._unlabelled(document["picture"], stem, split, dataset, media)
+
+    def _unlabelled(self, path: str, stem: str, split: str | None, dataset: Dataset, media: MediaChoice) -> Entry:
+        width, height = self.folder.upright_size(path) or (None, None)
+        wanted = path or f"{stem}{_EXTENSIONS[0]}"
+        extension = posixpath.splitext(wanted)[1]
+        return Entry(
+            id=stem,
+            dataset_id=dataset.id,
+            name=f"{stem}{extension}".removeprefix(f"{split}/"),
+            state="in_progress",
+            split=split,
+            medias=(self.folder.original(path, media, id_=stem, wanted=wanted, width=width, height=height),),
+        )
 
     def _entry(
         self, place: str, path: str, stem: str, split: str | None, dataset: Dataset, media: MediaChoice
@@ -102,7 +128,7 @@ class PascalVocLayout(Layout):
         ]
         annotations += [Annotation(id=f"{path}#mask{number}", shape=Unknown("mask of no object")) for number in painted]
         return Entry(
-            id=stem if self._places else path,
+            id=stem,
             dataset_id=dataset.id,
             name=_true_name(root) or file_name.removeprefix(f"{split}/"),
             split=split,
@@ -118,6 +144,21 @@ class PascalVocLayout(Layout):
         above = posixpath.join(place, PICTURES) if self._places else ""
         tried = (name, *(stem + extension for extension in _EXTENSIONS))
         return next(filter(None, (self.folder.find(posixpath.join(above, one)) for one in tried)), "")
+
+    def _pictures(self, place: str) -> Iterator[str]:
+        if self._places:
+            return self.folder.pictures_below(posixpath.join(place, PICTURES))
+        listed = (one for part in ("", *SPLITS) for one in self.folder.listed(part))
+        return (path for path, is_file in listed if is_file and posixpath.splitext(path)[1].lower() in KNOWN)
+
+    def _stem(self, picture: str, place: str) -> str:
+        """What the XML of a picture would be called."""
+        above = f"{posixpath.join(place, PICTURES)}/" if self._places else ""
+        return posixpath.splitext(picture.removeprefix(above))[0]
+
+    def _split_beside(self, path: str) -> str | None:
+        """The split of what lies in the folder of one."""
+        return path.partition("/")[0] if not self._places and "/" in path else None
 
     def _place(self, dataset: Dataset) -> str:
         return next((place for place in self._places if posixpath.basename(place) == dataset.id), "")
@@ -138,21 +179,30 @@ class PascalVocLayout(Layout):
         names = [line.split(":", maxsplit=1)[0].strip() for line in lines if line.strip() and not line.startswith("#")]
         return [name for name in names if name != "background"]
 
-    def _splits(self, place: str) -> dict[str, str]:
+    def _splits(self, place: str) -> dict[str, str | None]:
         """The split of each stem: the lists that are named like splits; `trainval` is no split but two of them."""
-        found: dict[str, str] = {}
+        found: dict[str, str | None] = {}
+        undivided: list[str] = []
         for path, is_file in self.folder.listed(posixpath.join(place, SETS)):
             split = posixpath.basename(path).removesuffix(".txt")
-            if not is_file or split == "trainval" or "_" in split:
+            if not is_file or "_" in split:
                 continue
-            for line in self.folder.read_text(path).splitlines():
-                stem = line.strip()
+            if split == "trainval":
+                undivided = self._listed_stems(path)
+                continue
+            for stem in self._listed_stems(path):
                 if found.setdefault(stem, split) != split:
                     raise RequestError(
                         f"{self.folder.shown_file(path)} lists {stem!r}, which {found[stem]}.txt has too; "
                         f"remove it from one of them."
                     )
-        return found
+        return dict.fromkeys(undivided) | found
+
+    def _listed_stems(self, path: str) -> list[str]:
+        """The names in a list; some tools put them into quotes, or leave the extension."""
+        names = (line.strip().strip('"') for line in self.folder.read_text(path).splitlines())
+        parts = map(posixpath.splitext, filter(None, names))
+        return [stem if extension.lower() in KNOWN else stem + extension for stem, extension in parts]
 
 
 def _has_annotations(folder: Folder, place: str) -> bool:

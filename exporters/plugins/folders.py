@@ -11,7 +11,7 @@ from pathlib import Path
 
 from exporters.errors import FatalError, RequestError
 from exporters.plugins.manifest import MANIFEST, PluginManifest, entry_file, read_manifest
-from exporters.plugins.modules import PluginModules
+from exporters.plugins.modules import PluginModules, readable
 from exporters.plugins.plugin import Plugin, PluginContext, run_init
 
 ENVIRONMENT = "OUTHAUL_PLUGINS"
@@ -112,11 +112,15 @@ def load_plugin(folder: Path) -> PluginContext:
 
 
 def _failure(plugin: Plugin, error: BaseException, code: Path) -> str:
-    said = (str(error).partition("\n")[0][:200] or "no message").rstrip(".")
+    text = error.msg if isinstance(error, SyntaxError) else str(error)
+    said = (readable(text).partition("\n")[0][:200] or "no message").rstrip(".")
     if not isinstance(error, FatalError):
         said = f"{type(error).__name__}: {said}"
-    frames = [frame for frame in traceback.extract_tb(error.__traceback__) if Path(frame.filename).is_relative_to(code)]
-    where = f" at {frames[-1].filename}:{frames[-1].lineno}" if frames else ""
+    frames = [(frame.filename, frame.lineno) for frame in traceback.extract_tb(error.__traceback__)]
+    if isinstance(error, SyntaxError) and error.filename:  # no frame is in a file that does not compile
+        frames.append((error.filename, error.lineno))
+    places = [f" at {file}:{line}" for file, line in frames if Path(file).is_relative_to(code)]
+    where = places[-1] if places else ""
     return f"The plug-in {plugin.name} cannot be loaded ({said}{where}); correct it or remove it from {ENVIRONMENT}."
 
 

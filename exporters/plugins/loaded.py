@@ -6,12 +6,19 @@ import contextlib
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from exporters.errors import FatalError
 from exporters.plugins.folders import LoadedFolder, PluginFolder, find_folders, inspect_folder, load_folder, search_path
 from exporters.plugins.installed import find_installed, load_installed
 from exporters.plugins.plugin import Plugin, PluginContext
+
+
+class Failure(NamedTuple):
+    """A plug-in that could not be loaded, or a place where none was found, and the sentence that says why."""
+
+    plugin: str | None
+    sentence: str
 
 
 class Plugins:
@@ -22,8 +29,8 @@ class Plugins:
         self._installed: list[PluginContext] | None = None
         self._registered: list[PluginContext] = []
         self._folders: dict[Path, LoadedFolder] = {}
-        self._installed_failures: list[str] = []
-        self._folder_failures: list[str] = []
+        self._installed_failures: list[Failure] = []
+        self._folder_failures: list[Failure] = []
 
     @property
     def contexts(self) -> list[PluginContext]:
@@ -35,7 +42,15 @@ class Plugins:
     def failures(self) -> list[str]:
         """A sentence for each plug-in that could not be loaded, and each place where none was found."""
         with self._lock:
-            return self._installed_failures + self._folder_failures
+            return [one.sentence for one in self._installed_failures + self._folder_failures]
+
+    def problems_of(self, name: str) -> list[str]:
+        """Why there is no exporter of this name: it was refused, or else what is wrong with the plug-in called so."""
+        with self._lock:
+            refused = [one.problems[name] for one in self.contexts if name in one.problems]
+            failed = [one.sentence for one in self._installed_failures + self._folder_failures if one.plugin == name]
+            others = [problem for one in self.contexts if one.plugin.name == name for problem in one.problems.values()]
+            return refused or failed or others
 
     def load(self) -> None:
         """Load all plug-ins there are, unless that was done already."""
@@ -77,10 +92,11 @@ class Plugins:
             try:
                 self._installed.append(load_installed(point))
             except FatalError as error:
-                self._installed_failures.append(str(error))
+                self._installed_failures.append(Failure(point.name, str(error)))
 
     def _load_folders(self) -> None:
-        found, self._folder_failures = find_folders(search_path())
+        found, problems = find_folders(search_path())
+        self._folder_failures = [Failure(None, problem) for problem in problems]
         sources = self._sound(found)
         loaded, self._folders = self._folders, {}
         for folder, one in loaded.items():
@@ -93,7 +109,7 @@ class Plugins:
             try:
                 self._folders[folder] = load_folder(source)
             except FatalError as error:
-                self._folder_failures.append(str(error))
+                self._folder_failures.append(Failure(source.manifest.name, str(error)))
 
     def _sound(self, found: list[Path]) -> dict[Path, PluginFolder]:
         """The folders worth loading: of two plug-ins with one name, the first that is found."""
@@ -103,14 +119,15 @@ class Plugins:
             try:
                 source = inspect_folder(folder)
             except FatalError as error:
-                self._folder_failures.append(str(error))
+                self._folder_failures.append(Failure(folder.name, str(error)))
                 continue
             name = source.manifest.name
             if name in taken:
-                self._folder_failures.append(
+                sentence = (
                     f"Two plug-ins are called {name}: the one of {taken[name]} is used, the one of {folder} is not; "
                     f"rename it in its manifest.json."
                 )
+                self._folder_failures.append(Failure(name, sentence))
                 continue
             taken[name] = str(folder)
             sources[folder] = source

@@ -14,6 +14,7 @@ from exporters.base import BaseExporter, Exporter
 from exporters.errors import FatalError, quoted, unknown_name
 from exporters.holds import Holds
 from exporters.plugins.modalities import Modalities, read_modalities
+from exporters.plugins.modules import readable
 
 AnyExporter = BaseExporter[Any]
 
@@ -79,7 +80,8 @@ class PluginContext:
         except FatalError as error:
             named = getattr(exporter, "name", None)
             name = named if isinstance(named, str) else getattr(exporter, "__name__", repr(exporter))
-            self.problems[name] = f"The plug-in {self.plugin.name} cannot register {quoted(name)}: {error}"
+            said = readable(str(error))
+            self.problems[name] = f"The plug-in {self.plugin.name} cannot register {quoted(name)}: {said}"
         else:
             self.registrations.append(Registration(self.plugin, exporter, made, chosen))
 

@@ -183,7 +183,7 @@ def test_datasets_are_found() -> None:
         find_dataset(catalog, "Twin", "here")
     with pytest.raises(RequestError, match="no dataset 'Crosing' in here; did you mean 'Crossing'"):
         find_dataset(catalog, "Crosing", "here")
-    with pytest.raises(RequestError, match="there is none"):
+    with pytest.raises(RequestError, match="it has none at all"):
         find_dataset([], "x", "here")
 
 

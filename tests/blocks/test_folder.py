@@ -420,10 +420,11 @@ def test_records_have_the_values_of_the_file(tmp_path: Path) -> None:
 
 
 def test_images_without_annotations_and_the_reverse(tmp_path: Path) -> None:
-    """A file without annotations, or without images, is a dataset like others."""
+    """A file without annotations, or of no images, is a dataset like others; one with categories only is none."""
     assert only(open_coco(tmp_path / "a", {"images": [image()]})).annotations == ()
     assert everything(open_coco(tmp_path / "b", {"images": [], "annotations": []})) == []
-    assert everything(open_coco(tmp_path / "c", {"categories": []})) == []
+    with pytest.raises(RequestError, match="holds no dataset that is known here"):
+        everything(open_coco(tmp_path / "c", {"categories": []}))
 
 
 # What is refused

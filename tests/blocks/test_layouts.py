@@ -100,6 +100,12 @@ def test_yolo_boxes_are_read(tmp_path: Path) -> None:
     assert other.state == "completed"
 
 
+def test_yolo_classes_may_be_written_with_a_point(tmp_path: Path) -> None:
+    """The class `1.0`, as arrays of numbers are saved, is the class 1."""
+    (one, _) = yolo(tmp_path, "1.0 0.5 0.5 1.0 1.0\n")
+    assert [found.category_id for found in one.annotations] == ["1"]
+
+
 def test_yolo_outlines_points_and_corners_are_read(tmp_path: Path) -> None:
     """The number of fields says what a row is; `task: obb` makes four corners a rotated box."""
     corners = "0 0.1 0.125 0.3 0.125 0.3 0.25 0.1 0.25\n"
@@ -131,6 +137,8 @@ def test_yolo_measures_on_the_upright_picture(tmp_path: Path) -> None:
         ("0 0.5 0.5 1", "4 fields"),
         ("car 0.5 0.5 1 1", "no row of numbers"),
         ("0 nan 0.5 1 1", "no row of numbers"),
+        ("0.5 0.5 0.5 1 1", "no row of numbers"),
+        ("0 0.5 0.5 1 1 0.91", "6 fields.* if the last one is a confidence, remove it"),
     ],
 )
 def test_unsound_rows_are_refused_with_their_line(tmp_path: Path, rows: str, words: str) -> None:

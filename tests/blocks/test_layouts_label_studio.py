@@ -191,3 +191,11 @@ def test_unsound_label_studio_is_refused(tmp_path: Path, data: bytes) -> None:
     """What is cut off, nested beyond reason or no list of tasks is refused by the file's name."""
     with pytest.raises(RequestError, match=r"export\.json"):
         everything(open_files(tmp_path, **{"export.json": data}))
+
+
+def test_label_studio_data_is_kept(tmp_path: Path) -> None:
+    """All that a task's data says beside its file, and how many predictions it has, are attributes of the entry."""
+    data = {"city": "Oslo", "image": "a.png", "shot": {"hour": 7}, "other": "b.png"}
+    task = {"id": 1, "data": data, "annotations": [], "predictions": [{"result": []}, {"result": []}]}
+    (found,) = everything(open_files(tmp_path, **{"export.json": [task]}))
+    assert found.attributes == {"predictions": 2, "city": "Oslo", "shot": {"hour": 7}, "other": "b.png"}

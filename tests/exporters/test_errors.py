@@ -72,6 +72,13 @@ def test_skippable_error_knows_its_entry() -> None:
     assert str(error) == "Entry e17 cannot be exported: its media is gone (404)."
 
 
+def test_skippable_error_tells_its_entry_apart() -> None:
+    """Names and numbers of the one entry stand in its sentence, and not in the reason that reports count by."""
+    error = SkippableError("e17", "its picture is too large", "its picture a.png has 9 pixels too many")
+    assert error.reason == "its picture is too large"
+    assert str(error) == "Entry e17 cannot be exported: its picture a.png has 9 pixels too many."
+
+
 def test_unknown_name_comes_with_the_nearest() -> None:
     """A name that is nearly right is answered with the one that was probably meant."""
     error = unknown_name("format", "cocco", ["coco", "json"])
@@ -90,4 +97,10 @@ def test_unknown_name_comes_with_all_there_are() -> None:
 def test_unknown_name_where_there_is_none() -> None:
     """Where nothing can be chosen the refusal says so, and where that is."""
     text = str(unknown_name("option", "size", [], where="the format json"))
-    assert text == "There is no option 'size' in the format json; there is none."
+    assert text == "There is no option 'size' in the format json; it has none at all."
+    assert str(unknown_name("dataset", "d", [])) == "There is no dataset 'd'; there is none."
+
+
+def test_unknown_name_comes_with_each_name_once() -> None:
+    """What goes by its name as id, too, is named once."""
+    assert str(unknown_name("dataset", "x", ["voc", "voc"])) == "There is no dataset 'x'; there is: voc."

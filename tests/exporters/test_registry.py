@@ -155,8 +155,12 @@ def test_a_broken_plugin_harms_itself_alone(install: Install, value: str, said: 
     assert list(registry.all()) == ["json", "plugin"]
     (problem,) = registry.problems
     assert problem.startswith(f"The plug-in broken of brought 1.2 cannot be loaded ({said}")
-    with pytest.raises(RequestError, match=r"no format 'broken'.*\nThe plug-in broken of brought 1.2 cannot be loaded"):
-        registry.get("broken")
+    for name, answer in (
+        ("broken", f"^{re.escape(problem)}$"),
+        ("xyz", rf"^There is no format 'xyz'.*\n{re.escape(problem)}$"),
+    ):
+        with pytest.raises(RequestError, match=answer):
+            registry.get(name)
 
 
 def test_plugins_are_loaded_once(install: Install, capsys: pytest.CaptureFixture[str]) -> None:
@@ -254,7 +258,7 @@ def test_unknown_option_is_named_with_the_nearest() -> None:
     """An option that the format lacks is refused with the one that was probably meant, and the format's name."""
     with pytest.raises(RequestError, match="no option 'empty_entry' in the format coco; did you mean 'empty_entries'"):
         read_options(CocoExporter(), {"empty_entry": "all"})
-    with pytest.raises(RequestError, match="no option 'x' in the format plain; there is none"):
+    with pytest.raises(RequestError, match="no option 'x' in the format plain; it has none"):
         read_options(PlainExporter(), {"x": 1})
 
 
@@ -287,6 +291,6 @@ class NeedyExporter(PluginExporter):
 
 def test_a_missing_option_is_named_alone() -> None:
     """An option that has to be given is asked for without repeating what was given: that may be a secret."""
-    with pytest.raises(RequestError, match="does not take address: field required") as caught:
+    with pytest.raises(RequestError, match="needs the option address") as caught:
         read_options(NeedyExporter(), {"token": "s3cret"})
     assert "s3cret" not in str(caught.value)

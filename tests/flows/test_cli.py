@@ -9,15 +9,18 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY
+from exporters import registry
 from flows.cli import main
+from tests.fakes.plugins import write_plugin
 from tests.flows.harness import Exports, Platform
 
 Run = Callable[..., tuple[int, str, str]]
@@ -26,7 +29,7 @@ Run = Callable[..., tuple[int, str, str]]
 @pytest.fixture
 def outhaul(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: Platform, tmp_path: Path
-) -> Run:
+) -> Iterator[Run]:
     """Calls the command line in this process; returns status, standard output, standard error."""
     for name, value in dict(os.environ).items():  # what the command sets must not reach other tests
         monkeypatch.setenv(name, value)
@@ -39,7 +42,9 @@ def outhaul(
         captured = capsys.readouterr()
         return int(stopped.value.code or 0), captured.out, captured.err
 
-    return run
+    yield run
+    monkeypatch.undo()
+    registry.reload()
 
 
 def source(platform: Platform) -> str:
@@ -137,8 +142,75 @@ def test_dry_run_says_what_would_be_done_and_stops(outhaul: Run, platform: Platf
     assert status == 0
     assert output.startswith("Would export Crossing-north-d-été; nothing was fetched or delivered.")
     assert "24 in 1 shard" in output
+    assert "options" not in output, "all of them are as they are without being said"
     assert platform.sandbox.requests["dataset/annotations"] == 0
     assert not (tmp_path / "out").exists()
+
+
+def test_dry_run_says_what_is_special(outhaul: Run, platform: Platform) -> None:
+    """Options that are not the defaults, as they are typed; what the format holds then; and what will be left out."""
+    shares, shapes = "split_ratios=train=0.5,val=0.5", "convert=polygon_to_box,ellipse_to_box"
+    options = ("out_of_picture=clip", "split_by=hash", shares, shapes)
+    given = [argument for option in options for argument in ("--option", option)]
+    status, output, errors = outhaul("export", source(platform), "--to", "out", "--as", "yolo", *given, "--dry-run")
+
+    assert (status, errors) == (0, "")
+    lines = output.splitlines()
+    assert "  options      split_by=hash" in lines
+    assert f"               {shares}" in lines
+    assert f"               {shapes}" in lines
+    assert "out_of_picture" not in output, "it is what it would be anyway"
+    assert "  shapes       box, ellipse, polygon; others are left out and counted" in lines
+    assert "  warnings     The format yolo cannot hold " in output
+
+
+SPEAKING = """\
+from exporters import Exporter, Holds, NoOptions
+
+class Speaking:
+    name = "speaking"
+    description = "Says something."
+
+    def export(self, context):
+        print("printed [bold] :one:")
+        context.log.info("told")
+        context.log.warning("first\\nsecond")
+
+class Shards(Exporter[NoOptions]):
+    name = "shards"
+    description = "Prints in the process of the run."
+    version = 1
+    holds = Holds()
+    options = NoOptions
+
+    def convert(self, item, shard):
+        print("printed")
+        shard.keep(item.entry.annotations)
+
+    def assemble(self, package):
+        pass
+"""
+
+
+def test_what_an_exporter_says_is_on_standard_error(
+    outhaul: Run, exports: Exports, platform: Platform, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a plug-in logs and prints reaches its author as it is, line by line, and standard output stays clean."""
+    sync = "from .export import Shards, Speaking\n\ndef init(context):\n"
+    sync += "    for one in (Shards, Speaking):\n        context.register_exports('image', one)\n"
+    write_plugin(tmp_path / "plugins", "speaking", files={"export.py": SPEAKING, "sync.py": sync})
+    monkeypatch.setenv("OUTHAUL_PLUGINS", str(tmp_path / "plugins"))
+    arguments = ("export", source(platform), "--to", "out", "--workspace", "work", "--json")
+
+    status, output, errors = outhaul(*arguments, "--as", "speaking")
+    assert status == 0
+    assert json.loads(output)["was_there"] is False
+    said = ["printed [bold] :one:", "told", "warning: first", "warning: second"]
+    assert sorted(errors.splitlines()) == sorted(f"outhaul: speaking: {line}" for line in said)
+
+    status, output, errors = outhaul(*arguments, "--as", "shards")
+    assert json.loads(output)["exporter"] == "shards"
+    assert errors == "printed\n" * 24
 
 
 def test_json_is_one_object_and_nothing_else(outhaul: Run, platform: Platform, exports: Exports) -> None:
@@ -169,6 +241,46 @@ def test_entries_left_out_for_faults_are_status_3(outhaul: Run, platform: Platfo
     )  # fmt: skip
     assert status == 3
     assert "1 entry: its media is gone from the platform (404)" in output
+
+
+READING = """\
+class Reading:
+    name = "reading"
+    description = "Reads every entry."
+
+    def export(self, context):
+        for dataset in context.datasets:
+            for entry in dataset.entries():
+                entry.annotations()
+                entry.medias()
+"""
+
+
+@pytest.mark.parametrize("exporter", ["coco", "reading"])
+def test_a_broken_picture_is_no_picture(
+    outhaul: Run, prefect_api: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exporter: str
+) -> None:
+    """Its file is named, or it is left out and counted in words that many share, however the format is written."""
+    write_plugin(tmp_path / "plugins", "reading", files={"export.py": READING})
+    monkeypatch.setenv("OUTHAUL_PLUGINS", str(tmp_path / "plugins"))
+    Image.new("RGB", (64, 48)).save(tmp_path / "sound.png")
+    (tmp_path / "broken.jpg").write_bytes(b"<html>gone</html>")
+    images = [
+        {"id": number, "file_name": name, "width": 64, "height": 48}
+        for number, name in enumerate(("sound.png", "broken.jpg"), start=1)
+    ]
+    annotations = [{"id": one, "image_id": one, "category_id": 1, "bbox": [1, 2, 3, 4]} for one in (1, 2)]
+    document = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "car"}]}
+    (tmp_path / "instances.json").write_text(json.dumps(document))
+    arguments = ("export", "folder:instances.json", "--to", "out", "--workspace", "work", "--as", exporter)
+
+    status, _, errors = outhaul(*arguments)
+    assert status == 1
+    assert "Entry 2 cannot be exported: its picture cannot be read (“broken.jpg”, 17 bytes). Leave such" in errors
+    assert errors.count("\n") == 1
+    status, output, _ = outhaul(*arguments, "--on-error", "skip")
+    assert status == 3
+    assert "1 entry: its picture cannot be read\n" in output
 
 
 def test_datasets_and_formats_can_be_listed(outhaul: Run, platform: Platform) -> None:

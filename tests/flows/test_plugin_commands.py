@@ -173,9 +173,34 @@ def test_formats_show_what_is_wrong_with_plugins(outhaul: Run, tmp_path: Path, m
 
 @pytest.mark.parametrize("modality", ["image", "idah-image"])
 def test_formats_of_a_modality(outhaul: Run, modality: str) -> None:
-    """The platform's name of a modality will do."""
+    """The platform's name of a modality will do, and formats of others are left out."""
     names = [one["name"] for one in json.loads(outhaul("formats", "--modality", modality, "--json")[1])["formats"]]
     assert {"coco", "json"} <= set(names)
-    other = [one["name"] for one in json.loads(outhaul("formats", "--modality", "smell", "--json")[1])["formats"]]
+    other = [one["name"] for one in json.loads(outhaul("formats", "--modality", "audio", "--json")[1])["formats"]]
     assert "json" in other
     assert "coco" not in other
+
+
+@pytest.mark.parametrize("command", [["formats"], ["plugin", "create", "x"], ["plugin", "add-exporter", "x"]])
+def test_an_unknown_modality_is_refused(outhaul: Run, tmp_path: Path, command: list[str]) -> None:
+    """A slip of the pen is answered with what was probably meant, or what there is; nothing is listed or written."""
+    answers = {"vidoe": "did you mean 'video'?", "smell": "there is: audio, image, text, video."}
+    for given, advice in answers.items():
+        status, output, errors = outhaul(*command, "--modality", given)
+        assert (status, output) == (2, "")
+        assert errors == f"outhaul: There is no modality '{given}'; {advice}\n"
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plugin_makes_a_modality_known(outhaul: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that a plug-in is registered for, by name or by pattern, is listed; registering for any names none."""
+    monkeypatch.setenv("OUTHAUL_PLUGINS", "plugins")
+    write_plugin(tmp_path / "plugins", "any", registers_for="__import__('re').compile('.*')")
+    assert outhaul("formats", "--modality", "smell")[0] == 2
+    write_plugin(tmp_path / "plugins", "nose", registers_for="'idah-smell'")
+    write_plugin(tmp_path / "plugins", "tongue", registers_for="__import__('re').compile('^(taste|umami)$')")
+    for modality, plugin in (("smell", "nose"), ("idah-taste", "tongue")):
+        status, output, _ = outhaul("formats", "--modality", modality)
+        assert status == 0
+        assert f"\n{plugin}: What {plugin} writes.\n" in output
+    assert "there is: audio" in outhaul("formats", "--modality", "x")[2]

@@ -465,11 +465,11 @@ class WithFault(Datasets):
 
     def entries(self, one: Dataset) -> Iterator[Any]:
         for number, each in enumerate(super().entries(one)):
-            yield Faulty(each, "its media is gone (404)") if number == 1 else each
+            yield Faulty(each, "its media is gone (404)", "its media a.png is gone (404)") if number == 1 else each
 
 
 def test_entries_that_cannot_be_exported_never_reach_the_exporter() -> None:
-    """They end the run, or are counted as faults with all that belongs to them."""
+    """They end the run, for a reason of their own, or are counted as faults with all that belongs to them."""
     data = WithFault([(dataset("d1"), [entry("e1", BOX), entry("e2", BOX), entry("e3", BOX)])], media_bytes)
     seen: list[str] = []
 
@@ -478,11 +478,12 @@ def test_entries_that_cannot_be_exported_never_reach_the_exporter() -> None:
         seen.extend(each.record.id for each in one.entries())
         assert len(one.entries()) == 2
 
-    with pytest.raises(FatalError, match="Entry e2 cannot be exported"):
+    with pytest.raises(FatalError, match=r"Entry e2 cannot be exported: its media a\.png is gone"):
         exported(export, data)
     seen.clear()
     tally = exported(export, data, skips_faults=True).tally
     assert seen == ["e1", "e3"]
+    assert [one.reason for one in tally.left_out if one.kind == "entries"] == ["its media is gone (404)"]
     assert {one.kind: one.count for one in tally.left_out if one.is_fault} == {
         "entries": 1,
         "annotations": 1,
