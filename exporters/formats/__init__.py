@@ -3,6 +3,7 @@
 from exporters.formats.ango import AngoExporter
 from exporters.formats.coco import CocoExporter
 from exporters.formats.conll import ConllExporter
+from exporters.formats.createml import CreatemlExporter
 from exporters.formats.csv import CsvExporter
 from exporters.formats.cvat import CvatExporter
 from exporters.formats.cvat_video import CvatVideoExporter
@@ -34,6 +35,7 @@ BUILTIN = (
     AngoExporter,
     CocoExporter,
     ConllExporter,
+    CreatemlExporter,
     CsvExporter,
     CvatExporter,
     CvatVideoExporter,
