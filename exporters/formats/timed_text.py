@@ -134,7 +134,7 @@ def _intervals(tier: Iterable[Utterance], end: float) -> Iterator[tuple[float, f
     for one in tier:
         if one.start > done:
             yield done, one.start, ""
-        yield one.start, one.end, one.text or one.voice
+        yield one.start, one.end, one.text if one.text.strip() else one.voice
         done = one.end
     if done < end:
         yield done, end, ""

@@ -247,6 +247,14 @@ def test_tiers_read_back(given_spans: list[Annotation]) -> None:
     assert sorted((start, end, plain(text)) for start, end, text in found) == sorted(kept)
 
 
+def test_blank_text_is_no_text() -> None:
+    """Where nothing but blanks is said, an interval has the voice, as where nothing is known to be said."""
+    tiers = textgrid(
+        export(sound("e1", span(0.0, 1.0, transcript=" \n")), form="textgrid").files["transcripts/e1.TextGrid"]
+    )
+    assert [text for tier in tiers.values() for _, _, _, text in tier] == ["speech"]
+
+
 def test_overlaps_of_one_voice_go_to_further_tiers() -> None:
     """Intervals of a tier cannot overlap: what does goes to a tier of its own, named after the first."""
     one = sound("e1", span(0.0, 2.0, "a"), span(1.0, 3.0, "b"), span(2.0, 4.0, "c"))
