@@ -19,17 +19,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 Conversion = Literal[
     "box_to_polygon",
-    "rotated_box_to_box",
     "rotated_box_to_polygon",
-    "ellipse_to_box",
+    "rotated_box_to_box",
     "ellipse_to_polygon",
+    "ellipse_to_box",
     "polygon_to_box",
     "polygon_to_rotated_box",
     "polygon_to_mask",
-    "mask_to_box",
     "mask_to_polygon",
+    "mask_to_box",
     "skeleton_to_box",
 ]
+"""Of those that start from one shape, what keeps the most of it stands first: that one is proposed."""
 
 
 class ExporterOptions(BaseModel):

@@ -322,3 +322,5 @@ def test_conversions_that_help_are_known() -> None:
     assert boxes.misdirected(["ellipse_to_polygon", "polygon_to_box"]) == []
     assert boxes.conversions_for(["polygon", "polyline", "ellipse"]) == ["ellipse_to_box", "polygon_to_box"]
     assert Holds().misdirected(["box_to_polygon"]) == []
+    both = Holds(shapes=frozenset({"box", "polygon"}))
+    assert both.conversions_for(["ellipse", "mask"]) == ["ellipse_to_polygon", "mask_to_polygon"]
