@@ -9,8 +9,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
-MOST_BYTES = 4 * 1024 * 1024
-"""A header longer than this (previews in EXIF can be long) is given up: the file counts as no picture."""
+from exporters.pictures.upright import MOST_HEADER_BYTES
 
 
 @dataclass(frozen=True)
@@ -35,9 +34,9 @@ class Header:
         if not self._is_done:
             self._seen += chunk
             self.result = read_picture(bytes(self._seen))
-            if not self.result and len(self._seen) >= MOST_BYTES:
+            if not self.result and len(self._seen) >= MOST_HEADER_BYTES:
                 self.result = read_webp_size(bytes(self._seen))
-            if self.result or len(self._seen) >= MOST_BYTES:
+            if self.result or len(self._seen) >= MOST_HEADER_BYTES:
                 self._is_done = True
                 self._seen = bytearray()
         return self._is_done

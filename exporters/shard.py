@@ -201,10 +201,12 @@ class Shard(Generic[Options]):
     def _fetched(self, entry: Entry) -> dict[str, MediaFile]:
         """The files of the entry's media that are exported, by media id."""
         found: dict[str, MediaFile] = {}
-        for media in entry.medias if self._files else ():
+        if self._files is None:
+            return found
+        for media in entry.medias:
             if media.key and self._media != "all":
                 continue
-            file = self._files(media) if self._files else ""
+            file = self._files(media)
             if isinstance(file, str):
                 raise SkippableError(entry.id, file)
             found[media.id] = file

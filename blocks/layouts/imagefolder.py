@@ -69,9 +69,6 @@ class ImageFolderLayout(Layout):
                     )
         return cls(folder, places)
 
-    def catalog(self) -> list[Dataset]:
-        return [Dataset(id=self.folder.name, name=self.folder.name, modality="image")]
-
     def dataset(self, found: Dataset) -> Dataset:
         """Classes in the order of their folders' sorted names, as readers number them."""
         names = self._true_names()

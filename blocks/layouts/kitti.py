@@ -49,9 +49,6 @@ class KittiLayout(Layout):
         with_labels = {path.partition("/")[0] for path in labels}
         return cls(folder, [part for part in parts if part in known or part in with_labels]) if labels else None
 
-    def catalog(self) -> list[Dataset]:
-        return [Dataset(id=self.folder.name, name=self.folder.name, modality="image")]
-
     def dataset(self, found: Dataset) -> Dataset:
         names = {row.split(maxsplit=1)[0] for path in self._all_labels() for row in self._rows(path)}
         return replace(found, categories=tuple(Category(id=name, name=name, shapes=("box",)) for name in sorted(names)))

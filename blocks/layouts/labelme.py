@@ -48,9 +48,6 @@ class LabelmeLayout(Layout):
             return None
         return cls(folder) if any(_is_labelme(folder, path) for path in islice(_json_files(folder), _TRIED)) else None
 
-    def catalog(self) -> list[Dataset]:
-        return [Dataset(id=self.folder.name, name=self.folder.name, modality="image")]
-
     def dataset(self, found: Dataset) -> Dataset:
         path = self.folder.find(LABELS)
         declared = [name for name in self.folder.read_text(path).split("\n") if name.strip()] if path else []

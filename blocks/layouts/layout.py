@@ -27,9 +27,9 @@ class Layout(ABC):
     def found_in(cls, folder: Folder) -> Self | None:
         """The layout, where the folder has it: told by a few names and first lines, without reading much."""
 
-    @abstractmethod
     def catalog(self) -> list[Dataset]:
-        """The datasets in the folder, in a stable order; their categories may be missing."""
+        """The datasets in the folder, in a stable order; their categories may be missing. Most folders are one."""
+        return [Dataset(id=self.folder.name, name=self.folder.name, modality="image")]
 
     @abstractmethod
     def dataset(self, found: Dataset) -> Dataset:

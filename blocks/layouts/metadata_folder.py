@@ -48,9 +48,6 @@ class MetadataFolderLayout(Layout):
         places = [one for one in ("", "images", *SPLITS, *inside) if folder.find(posixpath.join(one, METADATA))]
         return cls(folder, places) if places else None
 
-    def catalog(self) -> list[Dataset]:
-        return [Dataset(id=self.folder.name, name=self.folder.name, modality="image")]
-
     def dataset(self, found: Dataset) -> Dataset:
         """Classes as `classes.json` numbers them; without it, those found are named like their numbers."""
         path = self.folder.find(CLASSES)

@@ -51,9 +51,6 @@ class YoloLayout(Layout):
             return cls(folder, found or files[0])
         return cls(folder, CLASSES) if has_only_classes(folder) else None
 
-    def catalog(self) -> list[Dataset]:
-        return [Dataset(id=self.folder.name, name=self.folder.name, modality="image")]
-
     def dataset(self, found: Dataset) -> Dataset:
         keypoints = tuple(f"point {number}" for number in range(1, self._settings.keypoints[0] + 1))
         names: dict[Any, list[Any]] = mapping(self._settings.values.get("kpt_names"))

@@ -149,8 +149,6 @@ def _tools(one: Placed, came: Row, item: Item) -> Iterator[Row]:
     if not isinstance(shape, Track):
         yield from _tool(one, came, shape, attributes)
         return
-    if not shape.keyframes:
-        return
     media = item.entry.original
     frames_count = media.frames_count if media else None
     last = shape.keyframes[-1]

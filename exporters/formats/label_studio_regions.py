@@ -210,9 +210,6 @@ def _time_span(span: TimeSpan, label: str | None, media: Media | None) -> list[R
 def _track(track: Track, label: str | None, item: Item, change: Change) -> list[Region] | str:
     if not all(isinstance(keyframe.shape, Box | RotatedBox) for keyframe in track.keyframes):
         return "Label Studio cannot hold a track of other shapes than boxes"
-    extents = [geometry.bounds(keyframe.shape) or Box(0, 0, 0, 0) for keyframe in track.keyframes]
-    if not all(math.isfinite(sum(geometry.ltwh_to_ltrb(extent))) for extent in extents):
-        return "its key frames are no numbers"
     media = item.entry.original
     count = media.frames_count if media and media.frames_count else None
     sequence = list(_sequence(track, count, item.size or (1, 1), media, change))

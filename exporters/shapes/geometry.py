@@ -30,8 +30,7 @@ from exporters.model import (
     Unknown,
 )
 from exporters.shapes import masks
-
-Ring = Sequence[Point]
+from exporters.shapes.rings import Ring, signed_area
 
 
 def bounds(shape: Shape) -> Box | None:
@@ -84,11 +83,6 @@ def area(shape: Shape) -> float:
             return area(shape.outline or bounds(shape) or Classification())
         case Polyline() | Track() | TextSpan() | TimeSpan() | Relation() | Classification() | Unknown():
             return 0.0
-
-
-def signed_area(ring: Ring) -> float:
-    """Shoelace formula; positive when the ring runs clockwise on the screen (y down)."""
-    return sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in _edges(ring)) / 2
 
 
 def corners(box: RotatedBox) -> tuple[Point, Point, Point, Point]:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from exporters.model import Point
-from exporters.shapes.geometry import signed_area
+from exporters.shapes.rings import signed_area
 
 Ring = Sequence[Point]
 

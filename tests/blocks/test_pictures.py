@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from blocks.pictures import MOST_BYTES, Header, Picture, read_picture
+from blocks.pictures import Header, Picture, read_picture
+from exporters.pictures.upright import MOST_HEADER_BYTES
 from tests.blocks.samples import picture_bytes
 
 SIZE = (64, 48)
@@ -76,7 +77,7 @@ def test_large_pictures(form: str) -> None:
     """A picture is measured whatever the size of its file, of any form, in the chunks that downloads come in."""
     options = {"JPEG": {"quality": 100}, "WEBP": {"lossless": True, "method": 0}}
     data = noise(1600, 1200, form, **options.get(form, {}))
-    assert len(data) > (MOST_BYTES if form != "JPEG" else 1 << 20)
+    assert len(data) > (MOST_HEADER_BYTES if form != "JPEG" else 1 << 20)
     found, _ = feed(data, 256 * 1024)
     assert found == Picture(1600, 1200)
 
@@ -113,7 +114,9 @@ def test_nothing_is_held_of_what_is_no_picture() -> None:
     header = Header()
     chunk = bytes(1 << 20)
     answers = [header.feed(chunk) for _ in range(6)]
-    assert answers == [False] * (MOST_BYTES // len(chunk) - 1) + [True] * (6 - MOST_BYTES // len(chunk) + 1)
+    assert answers == [False] * (MOST_HEADER_BYTES // len(chunk) - 1) + [True] * (
+        6 - MOST_HEADER_BYTES // len(chunk) + 1
+    )
     assert (header.result, len(header._seen)) == (None, 0)
 
 
