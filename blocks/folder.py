@@ -14,7 +14,7 @@ from pydantic import Field, PrivateAttr
 from blocks.layouts import LAYOUTS, recognised
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
-from blocks.source import MediaReader, Source, Where, find_dataset
+from blocks.source import NO_FILTERS, MediaReader, Source, Where, find_dataset
 from blocks.storage import Storage, refuse_credentials, without_credentials
 from exporters.errors import RequestError
 from exporters.model import Dataset, Entry
@@ -59,13 +59,19 @@ class FolderSource(Source):
     def dataset(self, dataset_id: str) -> Dataset:
         return self._open().dataset(find_dataset(self.catalog(), dataset_id, self._shown))
 
-    def choose(self, wanted: Sequence[str]) -> list[Dataset]:
-        return super().choose(wanted or [dataset.id for dataset in self.catalog()])
+    def choose(self, wanted: Sequence[str], where: Where = NO_FILTERS) -> list[Dataset]:
+        return super().choose(wanted or [dataset.id for dataset in self.catalog()], where)
 
-    def list_entries(self, dataset: Dataset, where: Where) -> Iterator[bytes]:  # noqa: ARG002 - has no filters
+    def list_entries(self, dataset: Dataset, where: Where, sort: str = "") -> Iterator[bytes]:  # noqa: ARG002 - has none
         return self._open().list_entries(dataset)
 
-    def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
+    def read(
+        self,
+        dataset: Dataset,
+        listing: Sequence[bytes],
+        media: MediaChoice,
+        where: Where = NO_FILTERS,  # noqa: ARG002 - has none
+    ) -> Iterator[Entry]:
         return self._open().read(dataset, listing, media)
 
     @asynccontextmanager

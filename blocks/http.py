@@ -11,7 +11,9 @@ import math
 import os
 import random
 import ssl
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+import urllib.parse
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypeVar
@@ -40,6 +42,10 @@ class NotFoundError(RequestError):
     """There is no such thing at that address."""
 
 
+class ElsewhereError(RetriableError):
+    """A web page or a redirect came where an API was expected: a proxy's maintenance page, or the wrong address."""
+
+
 def wait_seconds(attempt: int, asked: float | None) -> float:
     """How long to wait after the failed `attempt` (from 1): what the server asked for, else doubling, with jitter."""
     if asked is not None:
@@ -49,7 +55,11 @@ def wait_seconds(attempt: int, asked: float | None) -> float:
 
 
 async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPTS) -> T:
-    """The result of `attempt`, tried again as long as it raises RetriableError and tries are left."""
+    """The result of `attempt`, tried again as long as it raises RetriableError and tries are left.
+
+    Raises:
+        RequestError: every answer came from elsewhere: it is no passing fault, the address is wrong.
+    """
     for number in range(1, attempts):
         try:
             return await attempt()
@@ -57,7 +67,10 @@ async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPT
             if (error.delay_seconds or 0) > LONGEST_WAIT_SECONDS:
                 raise
             await asyncio.sleep(wait_seconds(number, error.delay_seconds))
-    return await attempt()
+    try:
+        return await attempt()
+    except ElsewhereError as error:
+        raise RequestError(error.message) from None
 
 
 def retry_after_seconds(value: str | None) -> float | None:
@@ -87,6 +100,16 @@ def tls(verify: bool, ca_bundle: str) -> ssl.SSLContext | bool:
         raise RequestError(f"The CA bundle {ca_bundle} cannot be read; give the path of a PEM file.") from None
 
 
+def proxy_for(url: str, given: str = "") -> str | None:
+    """The proxy to go through: the one given, else what the environment (`HTTPS_PROXY`, `NO_PROXY`) says, or none."""
+    if given:
+        return given
+    target = urllib.parse.urlsplit(url)
+    if not target.hostname or urllib.request.proxy_bypass_environment(target.netloc):  # type: ignore[attr-defined]
+        return None
+    return urllib.request.getproxies_environment().get(target.scheme)
+
+
 @asynccontextmanager
 async def translated(what: str) -> AsyncIterator[None]:
     """Turn the client library's exceptions into ours; `what` names the far end in the message, without secrets."""
@@ -98,6 +121,9 @@ async def translated(what: str) -> AsyncIterator[None]:
         raise RequestError(
             f"The certificate of {what} cannot be verified; give a CA bundle, or switch verify_ssl off for a test."
         ) from None
+    except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
+        said = f" ({error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""
+        raise RetriableError(f"The proxy on the way to {what} does not let us through{said}; check it.") from None
     except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
         raise RequestError(f"{what} is not a valid address; check the URL.") from None
     except (TimeoutError, aiohttp.ServerTimeoutError):
@@ -110,15 +136,17 @@ async def translated(what: str) -> AsyncIterator[None]:
         raise RetriableError(f"{what} broke off the connection ({type(error).__name__}); try again later.") from None
 
 
-def check_status(response: aiohttp.ClientResponse, what: str, detail: str = "") -> None:
-    """Raise what a status other than 200 means.
+def check_status(
+    response: aiohttp.ClientResponse, what: str, detail: str = "", *, expected: Container[int] = (200,)
+) -> None:
+    """Raise what a status other than the expected ones means.
 
     Raises:
         UnauthorizedError: 401. NotFoundError: 404. RequestError: 403. RetriableError: 408, 429 and 5xx, with the
-            delay the server asked for. FatalError: anything else.
+            delay the server asked for. ElsewhereError: 3xx. FatalError: anything else.
     """
     status = response.status
-    if status == 200:
+    if status in expected:
         return
     said = f" ({detail})" if detail else ""
     if status == 401:
@@ -127,11 +155,13 @@ def check_status(response: aiohttp.ClientResponse, what: str, detail: str = "") 
         raise RequestError(f"{what} does not allow this account to read here{said}; ask for the right to read.")
     if status == 404:
         raise NotFoundError(f"{what} has nothing there{said}.")
+    delay = retry_after_seconds(response.headers.get("Retry-After"))
     if status in (408, 429) or status >= 500:
-        delay = retry_after_seconds(response.headers.get("Retry-After"))
         raise RetriableError(f"{what} answered {status}{said}; it may be overloaded, try again later.", delay)
     if 300 <= status < 400:
-        raise FatalError(f"{what} redirects elsewhere ({status}); check the address, it may need https or a login.")
+        raise ElsewhereError(
+            f"{what} redirects elsewhere ({status}); check the address, it may need https or a login.", delay
+        )
     raise FatalError(f"{what} answered {status}{said}; this request will not succeed, please report it.")
 
 

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import metadata
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -20,7 +23,7 @@ import msgspec
 from yarl import URL
 
 from blocks import http
-from exporters.errors import RequestError, RetriableError
+from exporters.errors import RetriableError
 
 PAGE_ROWS = 1000
 """The platform's largest page."""
@@ -28,6 +31,10 @@ QUERY_CHARACTERS = 7000
 """Longest query sent: proxies refuse addresses over about 8 KiB."""
 RENEW_BEFORE_SECONDS = 60
 """A token is renewed at most this long before it expires; the platform allows clocks no leeway."""
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+_CONTENT_RANGE = re.compile(r"bytes (\d+)-", re.ASCII)
 
 Query = list[tuple[str, str]]
 
@@ -46,7 +53,11 @@ class _Identified(msgspec.Struct):
 
 
 class _Many(msgspec.Struct):
+    class Meta(msgspec.Struct):
+        count: int | None = None
+
     data: list[msgspec.Raw]
+    meta: Meta = msgspec.field(default_factory=Meta)
 
 
 class _One(msgspec.Struct):
@@ -73,6 +84,29 @@ class _Token:
     renew_at: float
 
 
+class FileAnswer:
+    """A file on its way, from the byte `offset` on; `is_resumable`: the far end could send the rest another time.
+
+    The offset is -1 where nothing of the file comes.
+    """
+
+    def __init__(self, response: aiohttp.ClientResponse, host: str) -> None:
+        self._response, self._host = response, host
+        begins = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
+        self.offset = int(begins[1]) if response.status == 206 and begins else 0 if response.status == 200 else -1
+        self.etag = response.headers.get("ETag", "")
+        self.is_resumable = response.status == 206 or response.headers.get("Accept-Ranges") == "bytes"
+
+    async def chunks(self) -> AsyncGenerator[bytes, None]:
+        """Raises RetriableError when fewer bytes come than were announced."""
+        expected, received = self._response.content_length, 0
+        async for chunk in self._response.content.iter_chunked(http.CHUNK_BYTES):
+            received += len(chunk)
+            yield chunk
+        if expected is not None and received != expected:
+            raise RetriableError(f"{self._host} sent {received} of {expected} bytes of a file; try again later.")
+
+
 _tokens: dict[tuple[str, str], _Token] = {}
 """By platform and a digest of the login: tasks come and go with a client each, and go on with one another's token."""
 
@@ -88,7 +122,8 @@ class Connection:
     timeout_seconds: float = 60.0
     verify_ssl: bool = True
     ca_bundle: str = ""
-    user_agent: str = "outhaul"
+    proxy: str = field(default="", repr=False)
+    user_agent: str = ""
 
 
 class IdahClient:
@@ -101,65 +136,78 @@ class IdahClient:
         self._host = f"IDAH at {http.host_of(connection.url)}"
         self._account = (self._base, hashlib.sha256(msgspec.json.encode(connection.login)).hexdigest())
         self._login_lock = asyncio.Lock()
+        self.page_rows = PAGE_ROWS
+        self._proxy = http.proxy_for(connection.url, connection.proxy)
         self._listings = asyncio.Semaphore(4)  # people annotate through the platform's same 16 threads
 
     async def page(
-        self, path: str, query: Iterable[tuple[str, str]], *, number: int = 1, size: int = PAGE_ROWS
+        self, path: str, query: Iterable[tuple[str, str]], *, number: int = 1, size: int | None = None
     ) -> list[Resource]:
-        """One page of a listing; `number` from 1."""
-        pages = [("page[number]", str(number)), ("page[size]", str(size))]
-        body = await self._json(path, [*query, *pages])
-        return [_resource(raw) for raw in self._decode(body, _Many, path).data]
+        """One page of a listing; `number` from 1, `size` the platform's largest if it is not given.
 
-    async def one(self, path: str) -> Resource:
-        return _resource(self._decode(await self._json(path, []), _One, path).data)
+        A page that is shorter than asked for is the last one, unless the platform has cut it: what it counts shows
+        that, and `page_rows` is then what it gives.
+        """
+        size = size or self.page_rows
+        pages = [("page[number]", str(number)), ("page[size]", str(size)), ("count", "true")]
+        for is_second in (False, True):
+            answer = await self._document(path, [*query, *pages], _Many)
+            announced = min(size, (answer.meta.count or 0) - (number - 1) * size)
+            if len(answer.data) >= announced:
+                break
+            if is_second and answer.data:  # twice: the first time, rows may have gone after they were counted
+                self.page_rows = min(self.page_rows, len(answer.data))
+        return [_resource(raw) for raw in answer.data]
 
-    async def pages(self, path: str, query: Query) -> AsyncIterator[list[Resource]]:
-        """All pages of a listing, one after the other; the last one is shorter than the others, or empty."""
-        number = 1
-        while rows := await self.page(path, query, number=number):
-            yield rows
-            if len(rows) < PAGE_ROWS:
-                return
-            number += 1
+    async def one(self, path: str, query: Query | None = None) -> Resource:
+        return _resource((await self._document(path, query or [], _One)).data)
 
-    async def read(self, path: str) -> AsyncGenerator[bytes, None]:
-        """The bytes of a file. The length announced is checked by the caller, who knows the row's size as well."""
-        async with http.translated(self._host), self._authorized(path, "") as response:
-            expected = response.content_length
-            received = 0
-            async for chunk in response.content.iter_chunked(http.CHUNK_BYTES):
-                received += len(chunk)
-                yield chunk
-            if expected is not None and received != expected:
-                raise RetriableError(f"{self._host} sent {received} of {expected} bytes of a file; try again later.")
+    async def plain(self, path: str, query: Query) -> Any:
+        """A JSON answer that is no JSON:API document."""
+        return await self._document(path, query, Any)
 
-    async def _json(self, path: str, query: Query) -> bytes:
+    @asynccontextmanager
+    async def open(self, path: str, offset: int = 0, etag: str = "") -> AsyncIterator[FileAnswer]:
+        """A file, as it is sent. The length announced is checked by `FileAnswer.chunks`.
+
+        With an `offset`, what is sent may begin there, or at the beginning all the same: see `FileAnswer.offset`.
+        """
+        headers = {"Range": f"bytes={offset}-"} | ({"If-Range": etag} if etag else {}) if offset else {}
+        expected = (200, 206, 416) if offset else (200,)  # 416: there is nothing from there on
+        async with (
+            http.translated(self._host),
+            self._authorized(path, "", headers=headers, expected=expected) as response,
+        ):
+            yield FileAnswer(response, self._host)
+
+    async def _document(self, path: str, query: Query, into: Any) -> Any:
         text = http.query_text(query)
 
-        async def attempt() -> bytes:
+        async def attempt() -> Any:
             async with http.translated(self._host), self._authorized(path, text) as response:
-                return await response.read()
+                return self._decode(await response.read(), into, path)
 
         async with self._listings:
             return await http.patiently(attempt)
 
     @asynccontextmanager
-    async def _authorized(self, path: str, query: str) -> AsyncIterator[aiohttp.ClientResponse]:
+    async def _authorized(
+        self, path: str, query: str, *, headers: Mapping[str, str] = NO_HEADERS, expected: Container[int] = (200,)
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
         """A successful answer to a GET. A 401 is answered by one new login: the token may have been cut short."""
         token = await self._fresh_token()
         for may_renew in (True, False):
-            async with self._get(path, query, token) as response:
+            async with self._get(path, query, {**headers, "Authorization": f"Bearer {token}"}) as response:
                 if response.status == 401 and may_renew:
                     token = await self._fresh_token(refused=token)
                     continue
-                http.check_status(response, self._host, await _detail(response))
+                http.check_status(response, self._host, await _detail(response), expected=expected)
                 yield response
                 return
 
-    def _get(self, path: str, query: str, token: str) -> Any:
+    def _get(self, path: str, query: str, headers: Mapping[str, str]) -> Any:
         url = URL(f"{self._base}{path}{'?' if query else ''}{query}", encoded=True)
-        return self._session.get(url, headers={"Authorization": f"Bearer {token}"}, allow_redirects=False)
+        return self._session.get(url, headers=headers, allow_redirects=False, proxy=self._proxy)
 
     async def _fresh_token(self, refused: str = "") -> str:
         """A token that is good for a while; a new one when the present one was `refused`."""
@@ -174,7 +222,7 @@ class IdahClient:
         before = time.time()
         async with (
             http.translated(self._host),
-            self._session.post(url, json=self._connection.login, allow_redirects=False) as response,
+            self._session.post(url, json=self._connection.login, allow_redirects=False, proxy=self._proxy) as response,
         ):
             http.check_status(response, self._host, await _detail(response))
             login = self._decode(await response.read(), _Login, "login")
@@ -188,7 +236,7 @@ class IdahClient:
             return msgspec.json.decode(body, type=into)
         except msgspec.MsgspecError:
             if body.lstrip()[:1] == b"<":
-                raise RequestError(
+                raise http.ElsewhereError(
                     f"{self._host} answered with a web page where its API was expected ({what}); check the address."
                 ) from None
             raise RetriableError(
@@ -207,7 +255,7 @@ async def connect(connection: Connection) -> AsyncIterator[IdahClient]:
         timeout=timeout,
         auto_decompress=True,
         read_bufsize=http.CHUNK_BYTES,
-        headers={"User-Agent": connection.user_agent},
+        headers={"User-Agent": connection.user_agent or f"outhaul/{metadata.version('outhaul')}"},
     ) as session:
         yield IdahClient(connection, session)
 

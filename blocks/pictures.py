@@ -6,6 +6,7 @@ import contextlib
 import io
 import warnings
 from dataclasses import dataclass
+from pathlib import Path
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
@@ -70,3 +71,33 @@ def read_webp_size(data: bytes) -> Picture | None:
             size = int.from_bytes(data[26:28], "little"), int.from_bytes(data[28:30], "little")
             return Picture(size[0] & 0x3FFF, size[1] & 0x3FFF)
     return None
+
+
+HEAD_BYTES, TAIL_BYTES = 16, 16
+
+
+def ends_as_begun(head: bytes, tail: bytes, size: int) -> bool | None:
+    """Whether a file of this beginning, end and size has the end that its kind must have; None: nobody can tell."""
+    if head.startswith(b"\xff\xd8\xff"):
+        return tail.endswith(b"\xff\xd9")
+    if head.startswith(b"\x89PNG\r\n\x1a\n"):
+        return tail[-8:-4] == b"IEND"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return size >= int.from_bytes(head[4:8], "little") + 8
+    if head.startswith((b"GIF87a", b"GIF89a")):
+        return tail.endswith(b";")
+    return None
+
+
+def is_cut_off(path: Path) -> bool:
+    """Whether a picture ends too early to be drawn. Decodes it; only for files that do not end as they should."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with Image.open(path) as image:
+                image.load()
+        except Image.DecompressionBombError:
+            return False
+        except (OSError, SyntaxError, ValueError):
+            return True
+    return False

@@ -11,21 +11,29 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Any, ClassVar, Protocol
+from types import MappingProxyType
+from typing import Any, ClassVar
 
+from msgspec import Struct
 from prefect.blocks.core import Block
 
-from exporters.errors import RequestError, unknown_name
+from exporters.errors import RequestError, RetriableError, unknown_name
 from exporters.model import Dataset, Entry, Media
 from exporters.shard import MediaChoice
 
 Where = Mapping[str, Sequence[str]]
 """Filters: the name, with `__operator` behind where it is not equality, and the values asked for."""
+NO_FILTERS: Where = MappingProxyType({})
 
 
-class MediaReader(Protocol):
+class CannotResumeError(RetriableError):
+    """A file cannot be had from its middle; it can be read again from the beginning."""
+
+
+class MediaReader(ABC):
     """Opens media of one source over shared connections."""
 
+    @abstractmethod
     def read(self, media: Media) -> AsyncIterator[bytes]:
         """The bytes of a media from its beginning, in chunks.
 
@@ -33,7 +41,21 @@ class MediaReader(Protocol):
             RetriableError: the transfer broke; start over.
             SkippableError: there is no such file (any more).
         """
-        ...
+
+    def resume(self, media: Media, offset: int) -> AsyncIterator[bytes]:
+        """The bytes of a media from `offset` on, after `read` broke off there.
+
+        Raises:
+            CannotResumeError: the far end sends this file from its beginning only. The others as `read`.
+        """
+        raise CannotResumeError(f"The media {media.id} cannot be read from its byte {offset} on; read it again.")
+
+
+class Withdrawn(Struct, frozen=True):
+    """An entry that was listed, but is not there to be read any more, and why: no fault of anybody."""
+
+    entry_id: str
+    reason: str
 
 
 class Source(Block, ABC):
@@ -41,6 +63,8 @@ class Source(Block, ABC):
 
     filters: ClassVar[tuple[str, ...]] = ()
     """What `--where` can name; everything else is refused, because a platform may ignore what it does not know."""
+    sorts: ClassVar[tuple[str, ...]] = ()
+    """What `--sort` can name; entries come in the order of their ids, or of the source itself, otherwise."""
     takes_all_datasets: ClassVar[bool] = False
     """Whether naming no dataset means all of them."""
 
@@ -62,12 +86,17 @@ class Source(Block, ABC):
         """
 
     @abstractmethod
-    def list_entries(self, dataset: Dataset, where: Where) -> Iterator[bytes]:
+    def list_entries(self, dataset: Dataset, where: Where, sort: str = "") -> Iterator[bytes]:
         """The listing: one compact JSON document an entry, ordered so that the same entries come in the same order."""
 
     @abstractmethod
-    def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]:
-        """The entries of a piece of the listing, in its order, with annotations and descriptions of their media."""
+    def read(
+        self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice, where: Where = NO_FILTERS
+    ) -> Iterator[Entry | Withdrawn]:
+        """The entries of a piece of the listing, in its order, with annotations and descriptions of their media.
+
+        Each line of the listing comes back as an entry, or as what became of it; `where` is what it was listed with.
+        """
 
     @abstractmethod
     def open_media(self) -> AbstractAsyncContextManager[MediaReader]:
@@ -79,8 +108,13 @@ class Source(Block, ABC):
             if name not in self.filters:
                 raise unknown_name("filter", name, self.filters, where="this source")
 
-    def choose(self, wanted: Sequence[str]) -> list[Dataset]:
-        """The datasets asked for by id or name, in that order, each once."""
+    def check_sort(self, sort: str) -> None:
+        """Raise RequestError for an order this source does not have."""
+        if sort.removeprefix("-") not in ("", *self.sorts):
+            raise unknown_name("order", sort.removeprefix("-"), self.sorts, where="this source")
+
+    def choose(self, wanted: Sequence[str], where: Where = NO_FILTERS) -> list[Dataset]:  # noqa: ARG002 - has no filters
+        """The datasets asked for by id or name, in that order, each once; `where` may say which, too."""
         if wanted:
             chosen = {dataset.id: dataset for dataset in map(self.dataset, wanted)}
             return list(chosen.values())

@@ -159,6 +159,9 @@ def _add_export(commands: Any) -> None:
     command.add_argument("--to", metavar="URL", required=True, help="where to deliver")
     command.add_argument("--where", **again, help="a filter on entries, such as status=completed; may be given again")
     command.add_argument(
+        "--sort", metavar="NAME", default="", help="order of the entries, -NAME backwards (default: by id)"
+    )
+    command.add_argument(
         "--media",
         choices=("none", "original", "all"),
         default="original",

@@ -73,6 +73,7 @@ def read_request(arguments: Namespace) -> Request:
             exporter=arguments.format,
             options=dict(_option(text) for text in arguments.option),
             where=tuple(arguments.where),
+            sort=arguments.sort,
             media=arguments.media,
             package=arguments.package,
             on_error=arguments.on_error,

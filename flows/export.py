@@ -53,6 +53,7 @@ def export(
     exporter: str = Field(default="coco", description="The format: see `outhaul formats`."),
     options: dict[str, Any] = Field(default={}, description="Options of the format."),
     where: list[str] = Field(default=[], description="Filters on entries, such as status=completed."),
+    sort: str = Field(default="", description="Order of the entries, such as name or -created_at; empty: by id."),
     media: Literal["none", "original", "all"] = Field(default="original", description="Which files to take along."),
     package: Literal["zip", "tar", "directory"] = Field(default="zip", description="What to deliver it as."),
     on_error: Literal["fail", "skip"] = Field(default="fail", description="What one bad entry means for the others."),
@@ -63,8 +64,8 @@ def export(
 ) -> Summary:
     """Export annotated datasets from a platform or a folder, and deliver them as one proven package."""
     request = Request(
-        datasets=tuple(datasets), exporter=exporter, options=options, where=tuple(where), media=media, package=package,
-        on_error=on_error, strict=strict, name=name, shard_entries=shard_entries,
+        datasets=tuple(datasets), exporter=exporter, options=options, where=tuple(where), sort=sort, media=media,
+        package=package, on_error=on_error, strict=strict, name=name, shard_entries=shard_entries,
     )  # fmt: skip
     workspace = workspace or Workspace()
 

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from prefect import task
 
 from blocks.catalog import AnySource
+from blocks.source import Withdrawn
 from blocks.store import Store
 from blocks.workspace import Workspace
 from exporters import FatalError
 from exporters.errors import quoted
 from exporters.model import Dataset, decode_dataset, encode
 from exporters.survey import ShardIndex
+from exporters.tally import Counters
 from flows import progress
 from flows.policy import PATIENT
 from flows.results import FetchedShard, Plan, ShardPlan
@@ -31,24 +33,31 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
     exporter = plan.exporter()
     index = ShardIndex(exporter.holds, plan.exporter_options())
     counts = {"entries": 0, "annotations": 0, "medias": 0}
+    gone = Counters()
 
     def lines() -> Iterator[bytes]:
-        for entry in source.read(dataset, listing, plan.request.media):
+        for entry in source.read(dataset, listing, plan.request.media, plan.where):
+            progress.advance("fetch")
+            if isinstance(entry, Withdrawn):
+                gone.came_in["entries"] += 1
+                gone.leave_out("entries", entry.reason, [entry.entry_id])
+                continue
             index.add(entry)
             counts["entries"] += 1
             counts["annotations"] += len(entry.annotations)
             counts["medias"] += len(entry.medias)
-            progress.advance("fetch")
             yield encode(entry)
 
     path, sha256 = store.save_lines(lines())
-    if counts["entries"] != shard.entries:
+    withdrawn = gone.tally()
+    read = counts["entries"] + withdrawn.came_in.get("entries", 0)
+    if read != shard.entries:
         raise FatalError(
-            f"{shard.entries} entries of dataset {quoted(dataset.name)} were listed, but {counts['entries']} could be "
+            f"{shard.entries} entries of dataset {quoted(dataset.name)} were listed, but {read} could be "
             f"read; please report this as a fault of the source."
         )
     index_path, _ = store.save_blob(index.to_bytes())
-    return FetchedShard(shard=shard, path=path, sha256=sha256, index=index_path, **counts)
+    return FetchedShard(shard=shard, path=path, sha256=sha256, index=index_path, withdrawn=withdrawn, **counts)
 
 
 def load_datasets(plan: Plan, store: Store) -> list[Dataset]:

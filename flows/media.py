@@ -3,48 +3,38 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
-import mimetypes
-import tempfile
 import threading
-import zlib
 from collections import defaultdict
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from contextlib import aclosing
 
 import msgspec
 from prefect import task
 
-from blocks import http, stopping
+from blocks import stopping
 from blocks.catalog import AnySource
-from blocks.pictures import Header
 from blocks.source import MediaReader
-from blocks.storage_errors import translated
 from blocks.store import Store, media_key
 from blocks.workspace import Workspace
 from exporters import FatalError, RetriableError, SkippableError
 from exporters.errors import quoted
 from exporters.model import Media, decode_entry
-from exporters.pictures.upright import MediaFile
 from flows import progress
+from flows.download import Download
 from flows.outcomes import Outcome
+from flows.playlists import broken_playlists
 from flows.policy import PATIENT
 from flows.results import FetchedMedia, FetchedShard, Plan
 
+Wanted = tuple[str, Media]
+"""The id of an entry, and a media of it."""
+
+MOST_IN_A_ROW = 2
+"""Failures for each connection, without a success between, after which the source is taken to be down."""
+
 _one_shard_at_a_time: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
 """By source: a platform is asked over the connections of one reader at a time, however many shards wait."""
-
-
-class IncompleteError(RetriableError):
-    """A transfer broke off, or ended with another number of bytes than the source has on its books."""
-
-    def __init__(self, message: str, arrived: int, delay_seconds: float | None = None) -> None:
-        super().__init__(message, delay_seconds)
-        self.arrived = arrived
-
-    def __reduce__(self) -> tuple[type[IncompleteError], tuple[str, int, float | None]]:
-        return type(self), (self.message, self.arrived, self.delay_seconds)
 
 
 @task(name="media", task_run_name="media {fetched.shard.label}", **PATIENT)
@@ -64,9 +54,21 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
     return FetchedMedia(path=path, sha256=sha256, bytes=size, downloaded=downloaded)
 
 
-def _wanted(lines: Iterable[bytes], choice: str) -> list[tuple[str, Media]]:
+async def _fetch_all(
+    wanted: Sequence[Wanted], plan: Plan, source: AnySource, store: Store
+) -> tuple[list[Outcome], int]:
+    """An outcome for each media, in the same order, and how many had to be downloaded."""
+    if not wanted:
+        return [], 0
+    async with source.open_media() as reader:
+        fetching = Fetching(wanted, plan, reader, store)
+        await fetching.run(min(source.connections, len(wanted)))
+    return fetching.outcomes, fetching.downloaded
+
+
+def _wanted(lines: Iterable[bytes], choice: str) -> list[Wanted]:
     """The media to fetch, each distinct one once, with the entry it is told of by."""
-    wanted: dict[tuple[str, str], tuple[str, Media]] = {}
+    wanted: dict[tuple[str, str], Wanted] = {}
     for entry in map(decode_entry, lines):
         for media in entry.medias:
             if choice == "all" or not media.key:
@@ -74,93 +76,100 @@ def _wanted(lines: Iterable[bytes], choice: str) -> list[tuple[str, Media]]:
     return list(wanted.values())
 
 
-async def _fetch_all(
-    wanted: list[tuple[str, Media]], plan: Plan, source: AnySource, store: Store
-) -> tuple[list[Outcome], int]:
-    """An outcome for each media, in the same order, and how many had to be downloaded."""
-    outcomes: list[Outcome | None] = [None] * len(wanted)
-    waiting = iter(enumerate(wanted))
-    downloaded = 0
+class Fetching:
+    """The files of one shard on their way into the store; `outcomes` has what became of each."""
 
-    async def work(reader: MediaReader) -> None:
-        nonlocal downloaded
-        for index, (entry_id, media) in waiting:  # shared by all workers: each takes the next one
-            key = media_key(*plan.source.values(), media.ref, media.key, media.version)
-            file, missing = await asyncio.to_thread(store.known_media, key), ""
-            if file is None:
-                try:
-                    file = await _download(media, key, reader, store)
-                    downloaded += 1
-                except SkippableError as error:
-                    missing = error.reason
-                    if plan.request.on_error == "fail":
-                        refused = SkippableError(entry_id, missing, f"{missing} ({quoted(media.name)})")
-                        raise FatalError(f"{refused} Leave such entries out with --on-error skip.") from None
-            outcomes[index] = Outcome(ref=media.ref, key=media.key, file=file, missing=missing)
-            progress.advance("media", 1, file.size if file else 0)
+    def __init__(self, wanted: Sequence[Wanted], plan: Plan, reader: MediaReader, store: Store) -> None:
+        self._wanted, self._plan, self._reader, self._store = wanted, plan, reader, store
+        self._found: dict[int, Outcome] = {}
+        self._failed: dict[int, RetriableError] = {}
+        self._in_a_row = 0
+        self.downloaded = 0
 
-    try:
-        async with source.open_media() as reader, asyncio.TaskGroup() as group:
-            for _ in range(min(source.connections, len(wanted))):
-                group.create_task(work(reader))
-    except ExceptionGroup as errors:
-        raise errors.exceptions[0] from None
-    return [outcome for outcome in outcomes if outcome is not None], downloaded
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return [self._found[index] for index in range(len(self._wanted))]
 
+    async def run(self, connections: int) -> None:
+        """Raises RetriableError: the source fails; FatalError: a file cannot be had, and none may be missing."""
+        await self._all(range(len(self._wanted)), connections)
+        if self._failed:
+            again, self._failed = sorted(self._failed), {}
+            await self._all(again, connections)
+        if self._failed:
+            await self._give_up()
+        if self._plan.request.media == "all":
+            for index, reason in broken_playlists(self._wanted, self._found, self._store):
+                self._miss(index, reason)
 
-async def _download(media: Media, key: str, reader: MediaReader, store: Store) -> MediaFile:
-    """Stream one file into the store, trying again when the transfer breaks.
+    async def _all(self, indexes: Iterable[int], connections: int) -> None:
+        waiting = iter(indexes)
 
-    Raises:
-        RetriableError: it kept breaking.
-        SkippableError: the source has no such file, or breaks off after the same number of bytes again: it has no more,
-            whatever its books say.
-    """
-    arrived = -1
+        async def work() -> None:
+            for index in waiting:  # shared by all workers: each takes the next one
+                await self._one(index)
+                if self._in_a_row >= MOST_IN_A_ROW * connections:
+                    raise self._failed[index]
 
-    async def attempt() -> MediaFile:
-        nonlocal arrived
         try:
-            with translated(store.storage.shown):
-                return await _download_once(media, key, reader, store)
-        except IncompleteError as error:
-            if error.arrived == arrived:
-                raise SkippableError(media.id, "its media does not arrive in full length") from None
-            arrived = error.arrived
-            raise
+            async with asyncio.TaskGroup() as group:
+                for _ in range(connections):
+                    group.create_task(work())
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None
 
-    return await http.patiently(attempt)
+    async def _one(self, index: int) -> None:
+        _, media = self._wanted[index]
+        key = media_key(*self._plan.source.values(), media.ref, media.key, media.version)
+        file = await asyncio.to_thread(self._store.known_media, key)
+        if file is None:
+            try:
+                file = await Download(media, key, self._reader, self._store).run()
+            except SkippableError as error:
+                self._miss(index, error.reason)
+                progress.advance("media")
+                return
+            except RetriableError as error:
+                self._failed[index] = error
+                self._in_a_row += 1
+                return
+            self.downloaded += 1
+            self._in_a_row = 0
+        self._found[index] = Outcome(ref=media.ref, key=media.key, file=file)
+        progress.advance("media", 1, file.size)
 
+    async def _give_up(self) -> None:
+        """Of files that failed over and over, say that they cannot be had, if others can; else the source is down.
 
-async def _download_once(media: Media, key: str, reader: MediaReader, store: Store) -> MediaFile:
-    digest, crc32, size = hashlib.sha256(), 0, 0
-    mime_type = media.mime_type or mimetypes.guess_type(media.name)[0] or "image/unknown"
-    header = Header()
-    with tempfile.NamedTemporaryFile(dir=store.spool_folder(), delete=False) as spool:
-        local = Path(spool.name)
-        try:
-            async for chunk in reader.read(media):
-                spool.write(chunk)
-                digest.update(chunk)
-                crc32 = zlib.crc32(chunk, crc32)
-                size += len(chunk)
-                if mime_type.startswith("image/"):
-                    header.feed(chunk)
-            spool.flush()
-            if media.size not in (None, size):
-                raise IncompleteError(f"{size} bytes of {media.name!r} arrived, not {media.size}.", size)
-            picture = header.result
-            file = MediaFile(
-                sha256=digest.hexdigest(),
-                size=size,
-                crc32=crc32,
-                width=picture.width if picture else None,
-                height=picture.height if picture else None,
-                orientation=picture.orientation if picture else 1,
+        Raises:
+            RetriableError: the source is down, or no file may be missing.
+        """
+        first = min(self._failed)
+        entry_id, media = self._wanted[first]
+        good = next((self._wanted[index][1] for index, one in self._found.items() if one.file), None)
+        if good is None or not await self._can_be_read(good):
+            raise self._failed[first]
+        if self._plan.request.on_error == "fail":
+            raise RetriableError(
+                f"Entry {entry_id} cannot be exported, because its media {quoted(media.name)} keeps failing: "
+                f"{self._failed[first].message} Leave such entries out with --on-error skip."
             )
-            await asyncio.to_thread(store.keep_media, key, local, file)
-        except RetriableError as error:
-            raise IncompleteError(error.message, size, error.delay_seconds) if size else error from None
-        finally:
-            local.unlink(missing_ok=True)  # noqa: ASYNC240 - a system call of microseconds
-    return file
+        for index in self._failed:
+            self._miss(index, "its media keeps failing on its way")
+            progress.advance("media")
+
+    async def _can_be_read(self, media: Media) -> bool:
+        try:
+            async with aclosing(self._reader.read(media)) as chunks:  # type: ignore[type-var]
+                async for _ in chunks:
+                    break
+        except (RetriableError, SkippableError):
+            return False
+        return True
+
+    def _miss(self, index: int, reason: str) -> None:
+        entry_id, media = self._wanted[index]
+        if self._plan.request.on_error == "fail":
+            refused = SkippableError(entry_id, reason, f"{reason} ({quoted(media.name)})")
+            raise FatalError(f"{refused} Leave such entries out with --on-error skip.")
+        self._found[index] = Outcome(ref=media.ref, key=media.key, missing=reason)

@@ -92,11 +92,11 @@ def reconcile(plan: Plan, fetched: Sequence[FetchedShard], converted: Sequence[C
 
     The two sides were counted apart: by fetch when it wrote the shards, by the shards' books when they were converted.
     """
-    tally = total(shard.tally for shard in converted)
+    tally = total([*(shard.tally for shard in converted), *(shard.withdrawn for shard in fetched)])
     tally.check(f"export {plan.name}")
     listed = {"entries": plan.entries}
     for kind in KINDS:
-        read = sum(getattr(shard, kind) for shard in fetched)
+        read = sum(getattr(shard, kind) + shard.withdrawn.came_in.get(kind, 0) for shard in fetched)
         if tally.came_in.get(kind, 0) != read or listed.get(kind, read) != read:
             raise FatalError(
                 f"The {kind} do not add up: {listed.get(kind, read)} were listed, {read} fetched and "

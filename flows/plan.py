@@ -60,8 +60,9 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
     options = asked(lambda: read_options(exporter, request.options)) if exporter else None
     where = asked(lambda: parse_where(request.where), {})
     asked(lambda: source.check_filters(where))
+    asked(lambda: source.check_sort(request.sort))
     asked(lambda: target.storage().check_writable())
-    datasets: list[Dataset] = asked(lambda: source.choose(request.datasets), [])
+    datasets: list[Dataset] = asked(lambda: source.choose(request.datasets, where), [])
     warnings = list(registry.problems)
     if exporter and options:
         asked(exporter.check_installed)
@@ -90,7 +91,7 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
     store = workspace.open()
     shards: list[ShardPlan] = []
     for dataset_index, dataset in enumerate(checked.datasets):
-        listing = source.list_entries(dataset, checked.where)
+        listing = source.list_entries(dataset, checked.where, request.sort)
         for number, piece in enumerate(_pieces(listing, request.shard_entries), start=1):
             path, _ = store.save_lines(piece)
             label = f"{_clean(dataset.name)[:40]} {number}"

@@ -30,6 +30,7 @@ class Request(Frozen):
     exporter: str = "coco"
     options: dict[str, Any] = Field(default_factory=dict)
     where: tuple[str, ...] = ()
+    sort: str = ""
     media: MediaChoice = "original"
     package: PackageKind = "zip"
     on_error: ErrorPolicy = "fail"
@@ -88,6 +89,8 @@ class FetchedShard(Frozen):
     entries: int
     annotations: int
     medias: int
+    withdrawn: Tally = Tally()
+    """Of the entries that were listed, but had gone when they were to be read."""
 
 
 class FetchedMedia(Frozen):

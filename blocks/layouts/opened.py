@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from blocks.pictures import Header
+from blocks.source import MediaReader
 from blocks.storage import CHUNK_BYTES, Storage
 from blocks.storage_errors import translated
 from exporters.errors import RequestError, SkippableError
@@ -31,7 +32,7 @@ SPLITS = ("train", "val", "valid", "validation", "test")
 
 
 @dataclass(frozen=True)
-class Folder:
+class Folder(MediaReader):
     """`name` is the folder's own: its place on this machine is nobody's business. `shown` stands for it in messages.
 
     `only_file` is the one file that was asked for, where it was one.

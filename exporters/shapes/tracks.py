@@ -71,6 +71,11 @@ def frames(track: Track, frames_count: int | None = None, size: Size | None = No
             yield Frame(keyframe.frame + step, move(step, steps), keyframe)
 
 
+def between(keyframe: Keyframe, following: Keyframe, frame: int, size: Size | None = None) -> MovingShape:
+    """Where an object is in a frame between two of its key frames; `size` as for `frames`."""
+    return _motion(keyframe.shape, following.shape, size)(frame - keyframe.frame, following.frame - keyframe.frame)
+
+
 def _with_following(keyframes: Sequence[Keyframe]) -> Iterator[tuple[Keyframe, Keyframe | None]]:
     yield from pairwise(keyframes)
     if keyframes:

@@ -102,7 +102,7 @@ class Platform(Protocol):
 
     def list_entries(self, dataset: Dataset, where: Mapping[str, Sequence[str]]) -> Iterator[bytes]: ...
 
-    def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Entry]: ...
+    def read(self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice) -> Iterator[Any]: ...
 
 
 def platform_data(
@@ -114,7 +114,10 @@ def platform_data(
 ) -> Datasets:
     """Datasets by id or name, read from a platform now; meant for a sandbox of a few entries."""
     chosen = platform.choose(datasets)
-    read = [(one, list(platform.read(one, list(platform.list_entries(one, where or {})), media))) for one in chosen]
+    read = []
+    for one in chosen:
+        found = platform.read(one, list(platform.list_entries(one, where or {})), media)
+        read.append((one, [entry for entry in found if isinstance(entry, Entry)]))  # others have gone meanwhile
     return Datasets(read, read_media)
 
 

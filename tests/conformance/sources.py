@@ -44,6 +44,15 @@ class SourceCase:
     """What nobody else should learn: places on this machine."""
 
 
+def _value(name: str) -> str:
+    """A value that a filter of this name can take."""
+    column = name.rpartition(".")[2].partition("__")[0]
+    if column == "id" or column in ("job_id", "project_id"):
+        return "019b5c10-1a2b-7c3d-8e4f-000000000001"
+    values = {"status": "completed", "wf_step": "done", "assigned": "true"}
+    return values.get(column, "2026-01-31" if column.endswith("_at") else "1")
+
+
 class SourceConformance(ABC):
     @pytest.fixture
     @abstractmethod
@@ -148,8 +157,15 @@ class SourceConformance(ABC):
         """A filter that the source does not have is refused by name, where the platform might ignore it."""
         with pytest.raises(RequestError, match="'no_such_filter'"):
             source.check_filters({"no_such_filter": ["x"]})
-        states = {"status": "completed", "wf_step": "done"}
-        source.check_filters({name: [states.get(name.removesuffix("__in"), "x")] for name in source.filters})
+        source.check_filters({name: [_value(name)] for name in source.filters})
+
+    def test_an_unknown_order_is_refused(self, source: Source) -> None:
+        """An order that the source does not have is refused by name; those that it has can be turned round."""
+        with pytest.raises(RequestError, match="'no_such_order'"):
+            source.check_sort("-no_such_order")
+        for name in ("", *source.sorts):
+            source.check_sort(name)
+            source.check_sort(f"-{name}")
 
     def test_media_bytes_are_the_truth(self, case: SourceCase) -> None:
         """The bytes of every media are those that the far end holds, also when many are read over one connection."""

@@ -338,7 +338,8 @@ def test_a_damaged_part_is_not_delivered(exports: Exports, platform: Platform) -
 
 def test_what_was_missing_is_asked_for_again(exports: Exports, platform: Platform) -> None:
     """A file that was gone yesterday and is there today is exported today."""
-    platform.sandbox.faults.append(Fault(r"medias/files/", status=404, times=1))
+    (entry, *_) = platform.sandbox.store.entries_of(platform.sandbox.store.datasets[0].id)
+    platform.sandbox.faults.append(Fault(rf"medias/files/{entry.resource}", status=404, times=2))
     first = exports.run(platform.source, on_error="skip")
     second = exports.run(platform.source, on_error="skip")
 

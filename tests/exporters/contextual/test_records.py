@@ -10,7 +10,7 @@ import orjson
 import pytest
 from msgspec import Raw
 
-from blocks.idah_records import to_shape
+from blocks.idah_shapes import to_shape
 from exporters.contextual import records
 from exporters.contextual.platform_form import dimensions
 from exporters.contextual.records import FIELDS, Record

@@ -1,0 +1,156 @@
+"""One file on its way into the media store: streamed, digested while it passes, gone on with where it broke off."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import mimetypes
+import tempfile
+import zlib
+from contextlib import closing
+from pathlib import Path
+
+from blocks import http
+from blocks.pictures import HEAD_BYTES, TAIL_BYTES, Header, ends_as_begun, is_cut_off
+from blocks.source import CannotResumeError, MediaReader
+from blocks.storage_errors import translated
+from blocks.store import Store
+from exporters import RetriableError, SkippableError
+from exporters.model import Media
+from exporters.pictures.upright import MediaFile
+
+
+class IncompleteError(RetriableError):
+    """A transfer broke off, or what came is not all of the file."""
+
+
+class Arrived:
+    """What has arrived of a file, in a file of its own on the store's disk."""
+
+    def __init__(self, folder: Path, *, is_picture: bool) -> None:
+        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as made:
+            self.path = Path(made.name)
+        self.taken = 0
+        """Bytes of all attempts."""
+        self._is_picture = is_picture
+        self._spool = self.path.open("r+b")
+        self.start_over()
+
+    def start_over(self) -> None:
+        self._spool.seek(0)
+        self._spool.truncate()
+        self._digest, self._crc32, self.size = hashlib.sha256(), 0, 0
+        self._head, self._tail = b"", b""
+        self._header = Header()
+
+    def take(self, chunk: bytes) -> None:
+        self._spool.write(chunk)
+        self._digest.update(chunk)
+        self._crc32 = zlib.crc32(chunk, self._crc32)
+        self.size += len(chunk)
+        self.taken += len(chunk)
+        self._head = (self._head + chunk[:HEAD_BYTES])[:HEAD_BYTES]
+        self._tail = (self._tail + chunk[-TAIL_BYTES:])[-TAIL_BYTES:]
+        if self._is_picture:
+            self._header.feed(chunk)
+
+    def flush(self) -> None:
+        self._spool.flush()
+
+    @property
+    def has_its_end(self) -> bool | None:
+        """Whether it ends as a file of its kind must; None: nobody can tell."""
+        return ends_as_begun(self._head, self._tail, self.size)
+
+    def file(self) -> MediaFile:
+        picture = self._header.result
+        return MediaFile(
+            sha256=self._digest.hexdigest(),
+            size=self.size,
+            crc32=self._crc32,
+            width=picture.width if picture else None,
+            height=picture.height if picture else None,
+            orientation=picture.orientation if picture else 1,
+        )
+
+    def close(self) -> None:
+        self._spool.close()
+        self.path.unlink(missing_ok=True)
+
+
+class Download:
+    """The download of one media, in as many attempts as it takes.
+
+    A file is whole when as many bytes came as the source has on its books, and a picture ends as it must. Books can be
+    wrong: a picture that comes to the same end twice, and ends there as it must, is whole whatever they say.
+    """
+
+    def __init__(self, media: Media, key: str, reader: MediaReader, store: Store) -> None:
+        self._media, self._key, self._reader, self._store = media, key, reader, store
+        mime_type = media.mime_type or mimetypes.guess_type(media.name)[0] or "image/unknown"
+        self._is_picture = mime_type.startswith("image/")
+        self._ends: list[int] = []
+        """How far each attempt came that did not come far enough."""
+
+    async def run(self) -> MediaFile:
+        """Raises:
+        RetriableError: the transfer kept breaking.
+        SkippableError: the source has no such file, or none that is whole.
+        """
+        folder = self._store.spool_folder()
+        with translated(self._store.storage.shown), closing(Arrived(folder, is_picture=self._is_picture)) as arrived:
+            try:
+                return await http.patiently(lambda: self._attempt(arrived))
+            except IncompleteError:
+                if len(self._ends) == http.ATTEMPTS and len(set(self._ends)) == 1:  # there is no more of it
+                    raise SkippableError(self._media.id, "its media does not arrive in full length") from None
+                raise
+
+    async def _attempt(self, arrived: Arrived) -> MediaFile:
+        before = arrived.taken
+        try:
+            await self._receive(arrived)
+        except RetriableError as error:
+            if arrived.taken == before:
+                raise
+            if not self._is_whole_after_all(arrived):
+                raise IncompleteError(error.message, error.delay_seconds) from None
+        else:
+            await self._check(arrived)
+        file = arrived.file()
+        arrived.flush()
+        await asyncio.to_thread(self._store.keep_media, self._key, arrived.path, file)
+        return file
+
+    async def _receive(self, arrived: Arrived) -> None:
+        if arrived.size:
+            try:
+                async for chunk in self._reader.resume(self._media, arrived.size):
+                    arrived.take(chunk)
+            except CannotResumeError:
+                arrived.start_over()
+            else:
+                return
+        async for chunk in self._reader.read(self._media):
+            arrived.take(chunk)
+
+    async def _check(self, arrived: Arrived) -> None:
+        """Raise IncompleteError when what came to its end is not all of the file."""
+        if self._media.size not in (None, arrived.size):
+            if self._is_whole_after_all(arrived):
+                return
+            size = arrived.size
+            arrived.start_over()
+            raise IncompleteError(f"{size} bytes of {self._media.name!r} arrived, not {self._media.size}.")
+        if arrived.has_its_end is False:
+            arrived.flush()
+            if await asyncio.to_thread(is_cut_off, arrived.path):
+                self._ends.append(arrived.size)
+                arrived.start_over()
+                raise IncompleteError(f"{self._media.name!r} ends before its picture does.")
+
+    def _is_whole_after_all(self, arrived: Arrived) -> bool:
+        """Whether this is all of the file, though it is not as long as announced."""
+        is_repeated = arrived.size in self._ends
+        self._ends.append(arrived.size)
+        return is_repeated and arrived.has_its_end is True
