@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prefect.blocks.core import Block
-from pydantic import SecretStr
+from pydantic import ValidationError
 
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
@@ -16,12 +16,17 @@ from blocks.storage import refuse_credentials
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import RequestError
+from exporters.validation import wrong_values
 
 AnySource = IdahSource | FolderSource
 SOURCES: tuple[type[AnySource], ...] = (IdahSource, FolderSource)
 BLOCKS: tuple[type[Block], ...] = (*SOURCES, Target, Workspace)
 
 SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST or folder:PATH"
+FROM_ENVIRONMENT = (
+    *("api_key", "email", "password", "ca_bundle", "verify_ssl", "proxy"),
+    *("connections", "timeout_seconds", "allow_partial"),
+)
 SAVED = "block:"
 """Marks a saved block where a URL could stand too: `--to block:nightly`."""
 
@@ -41,14 +46,7 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
             raise RequestError(
                 "A secret in a URL is seen by everyone on this machine; take it out and set OUTHAUL_API_KEY instead."
             )
-        return IdahSource(
-            url=url,
-            api_key=SecretStr(environment.get("OUTHAUL_API_KEY", "")),
-            email=environment.get("OUTHAUL_EMAIL", ""),
-            password=SecretStr(environment.get("OUTHAUL_PASSWORD", "")),
-            ca_bundle=environment.get("OUTHAUL_CA_BUNDLE", ""),
-            verify_ssl=environment.get("OUTHAUL_VERIFY_SSL", "true").lower() not in ("0", "false", "no"),
-        )
+        return _from_environment(url, environment)
     slug = text.removeprefix(SAVED)
     kind, slash, name = slug.partition("/")
     by_kind: dict[str, type[AnySource]] = {source.get_block_type_slug(): source for source in SOURCES}
@@ -56,6 +54,16 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
         found: AnySource = _load(by_kind[kind], name)
         return found
     raise RequestError(f"{text!r} names no source; give {SOURCE_FORMS}.")
+
+
+def _from_environment(url: str, environment: Mapping[str, str]) -> IdahSource:
+    """The platform at this address, with every field of its block that a variable `OUTHAUL_<FIELD>` gives."""
+    given = {name: environment.get(f"OUTHAUL_{name.upper()}", "") for name in FROM_ENVIRONMENT}
+    try:
+        return IdahSource(url=url, **{name: value for name, value in given.items() if value})
+    except ValidationError as error:
+        secrets = ("api_key", "password", "proxy")
+        raise RequestError(f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}.") from None
 
 
 def find_target(text: str) -> Target:

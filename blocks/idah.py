@@ -18,13 +18,23 @@ from pydantic import Field, SecretStr
 
 from blocks import http, stopping
 from blocks.idah_client import Connection, IdahClient, Resource, connect
+from blocks.idah_exports import read_exports, read_formats
 from blocks.idah_filters import KINDS, NAMES, check_filters, check_rows, query_of, read_filters
 from blocks.idah_listing import read_listing
 from blocks.idah_media import IdahMediaReader
 from blocks.idah_reading import Reading
 from blocks.idah_records import to_dataset
 from blocks.scratch import scratch_database
-from blocks.source import NO_FILTERS, MediaReader, Source, Where, Withdrawn, find_dataset
+from blocks.source import (
+    NO_FILTERS,
+    MediaReader,
+    PlatformExport,
+    PlatformFormat,
+    Source,
+    Where,
+    Withdrawn,
+    find_dataset,
+)
 from exporters.errors import RequestError, RetriableError, quoted
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice
@@ -177,6 +187,14 @@ class IdahSource(Source):
     async def open_media(self) -> AsyncIterator[MediaReader]:
         async with connect(self._connection()) as client:
             yield IdahMediaReader(client)
+
+    def exports(self) -> tuple[list[PlatformFormat], list[PlatformExport]]:
+        async def read(client: IdahClient) -> tuple[list[PlatformFormat], list[PlatformExport]]:
+            datasets = await _all(client, "dataset/datasets", [])
+            modalities = sorted({str(one.attributes.get("modality") or "") for one in datasets} - {""})
+            return await read_formats(client, modalities), await read_exports(client)
+
+        return self._run(read)
 
     @property
     def _shown(self) -> str:

@@ -58,6 +58,27 @@ class Withdrawn(Struct, frozen=True):
     reason: str
 
 
+class PlatformFormat(Struct, frozen=True):
+    """A format that a platform exports by itself."""
+
+    name: str
+    description: str
+
+
+class PlatformExport(Struct, frozen=True):
+    """An export that a platform made, or is making, by itself; `progress` from 0 to 1."""
+
+    id: str
+    format: str
+    datasets: tuple[str, ...]
+    status: str
+    progress: float
+    error: str
+    file_name: str
+    bytes: int
+    created_at: str
+
+
 class Source(Block, ABC):
     """Where datasets come from."""
 
@@ -101,6 +122,14 @@ class Source(Block, ABC):
     @abstractmethod
     def open_media(self) -> AbstractAsyncContextManager[MediaReader]:
         """Connections to read media over."""
+
+    def exports(self) -> tuple[list[PlatformFormat], list[PlatformExport]]:
+        """The formats that the far end exports by itself, and the exports it was asked for, the newest first.
+
+        Raises:
+            RequestError: it makes none, or this account may not see them.
+        """
+        raise RequestError("This source makes no exports of its own.")
 
     def check_filters(self, where: Where) -> None:
         """Raise RequestError for a filter this source does not have."""

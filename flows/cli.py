@@ -73,7 +73,7 @@ def _say(text: str, status: int) -> int:
 
 
 def _carry_out(arguments: argparse.Namespace) -> Outcome:
-    if arguments.command in ("export", "demo", "datasets"):
+    if arguments.command in ("export", "demo", "datasets", "exports"):
         _prepare(arguments)
     match arguments.command:
         case "export":
@@ -82,6 +82,8 @@ def _carry_out(arguments: argparse.Namespace) -> Outcome:
             from flows.demo import demo_command as command  # noqa: PLC0415
         case "datasets":
             from flows.commands import datasets_command as command  # noqa: PLC0415
+        case "exports":
+            from flows.commands import exports_command as command  # noqa: PLC0415
         case "formats":
             from flows.catalog import formats_command as command  # noqa: PLC0415
         case "verify":
@@ -201,7 +203,18 @@ def _add_formats(commands: Any) -> None:
 
 
 def _add_datasets(commands: Any) -> None:
-    _add(commands, "datasets", "List what a source offers.").add_argument("source", metavar="SOURCE")
+    command = _add(commands, "datasets", "List what a source offers.")
+    command.add_argument("source", metavar="SOURCE")
+    command.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="a filter on datasets, such as dataset.modality=image or project.name=Streets; may be given again",
+    )
+    _add(
+        commands, "exports", "List what a platform exports by itself: its formats, and its exports with their jobs."
+    ).add_argument("source", metavar="SOURCE")
 
 
 def _add_verify(commands: Any) -> None:

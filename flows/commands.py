@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from pydantic import ValidationError
 
 from blocks.catalog import AnySource, find_source, find_target, find_workspace
+from blocks.source import parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import FatalError, RequestError
@@ -57,13 +59,29 @@ def run(
 
 def datasets_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     """Carry out `outhaul datasets`."""
-    found = find_source(arguments.source).catalog()
+    source, where = find_source(arguments.source), parse_where(arguments.where)
+    source.check_filters(where)
+    if astray := [name for name in where if not name.startswith(("dataset.", "project."))]:
+        raise RequestError(f"Datasets are filtered by names that begin with dataset. or project., not by {astray[0]}.")
+    found = source.choose((), where) if where else source.catalog()
     rows = [{"id": one.id, "name": one.name, "modality": one.modality, "entries": one.entries_count} for one in found]
     lines = [
         f"{one.id}  {one.modality:<8} {'?' if one.entries_count is None else one.entries_count:>8} entries  {one.name}"
         for one in found
     ]
     return DELIVERED, "\n".join(lines) or "No datasets.", {"datasets": rows}
+
+
+def exports_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
+    """Carry out `outhaul exports`."""
+    formats, exports = find_source(arguments.source).exports()
+    lines = [f"{one.name:<24} {one.description}" for one in formats]
+    lines += [
+        f"{one.id:>6}  {one.created_at:<25}  {one.status:<10} {one.progress:>4.0%}  {one.format}  {one.file_name}"
+        for one in exports
+    ]
+    document = {"formats": msgspec.to_builtins(formats), "exports": msgspec.to_builtins(exports)}
+    return DELIVERED, "\n".join(lines) or "The platform offers no formats and has made no exports.", document
 
 
 def read_request(arguments: Namespace) -> Request:
