@@ -142,7 +142,7 @@ def check_status(
     """Raise what a status other than the expected ones means.
 
     Raises:
-        UnauthorizedError: 401. NotFoundError: 404. RequestError: 403. RetriableError: 408, 429 and 5xx, with the
+        UnauthorizedError: 401. NotFoundError: 404. RequestError: 403, 407. RetriableError: 408, 429 and 5xx, with the
             delay the server asked for. ElsewhereError: 3xx. FatalError: anything else.
     """
     status = response.status
@@ -153,6 +153,8 @@ def check_status(
         raise UnauthorizedError(f"{what} refused the credentials{said}; check the key, or make a new one.")
     if status == 403:
         raise RequestError(f"{what} does not allow this account to read here{said}; ask for the right to read.")
+    if status == 407:
+        raise RequestError(f"The proxy on the way to {what} wants a user and password; put them into its address.")
     if status == 404:
         raise NotFoundError(f"{what} has nothing there{said}.")
     delay = retry_after_seconds(response.headers.get("Retry-After"))

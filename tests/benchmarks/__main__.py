@@ -1,59 +1,25 @@
 """`make bench`: this system and the bare floor, interleaved in one run, as ratios; see README.md beside this.
 
-`make bench ARGS=formats` measures formats alone.
+`make bench ARGS=formats` measures formats alone, `make bench ARGS=idah` the source IDAH.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
-import resource
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
-from tests.benchmarks import formats
+from tests.benchmarks import formats, idah
+from tests.benchmarks.measuring import measured
 
 OUTHAUL = str(Path(sys.executable).with_name("outhaul"))
 FLOOR = str(Path(__file__).with_name("floor.py"))
-
-
-def measured(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Wall seconds, CPU seconds and peak megabytes of a whole process with its children."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    begun = time.monotonic()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, env={**os.environ, **environment}, stdout=subprocess.DEVNULL, stderr=said)
-        peak = _watch(process)
-        said.seek(0)
-        errors = said.read().decode()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    if process.returncode:
-        sys.exit(f"{' '.join(command[:3])} failed with status {process.returncode}:\n{errors}")
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return {"seconds": time.monotonic() - begun, "cpu_seconds": cpu, "peak_megabytes": peak}
-
-
-def _watch(process: subprocess.Popen[bytes]) -> float:
-    """Wait for a process; its own peak, without the Prefect server it starts as a child."""
-    peak = 0.0
-    status = Path(f"/proc/{process.pid}/status")
-    while process.poll() is None:
-        try:
-            lines = status.read_text().splitlines()
-            peak = max([peak, *(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))])
-        except (OSError, ValueError):
-            break
-        time.sleep(0.05)
-    process.wait()
-    return peak
 
 
 def cases(url: str, folder: Path) -> dict[str, Callable[[int], tuple[list[str], dict[str, str]]]]:
@@ -120,9 +86,10 @@ def _print(arguments: argparse.Namespace, medians: dict[str, dict[str, float]]) 
         )
 
 
+PARTS = {"formats": formats.main, "idah": idah.main}
+
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["formats"]:
-        sys.argv.pop(1)
-        formats.main()
+    if sys.argv[1:2] and sys.argv[1] in PARTS:
+        PARTS[sys.argv.pop(1)]()
     else:
         main()

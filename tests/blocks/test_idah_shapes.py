@@ -37,7 +37,7 @@ FIRST, LAST = corners(0.1, 0.2, 0.3, 0.4), corners(0.5, 0.2, 0.7, 0.4)
 
 
 def test_key_frames_come_in_order_of_time() -> None:
-    """Key frames that the platform keeps in any order come in order of time, in pixels; without angles they are boxes."""
+    """Key frames, which the platform keeps in any order, come in order of time; without angles they are boxes."""
     track = to_track(boxes(frame(60, LAST), frame(0, FIRST, angle=0), start=0, end=60), SIZE)
     assert track == Track((Keyframe(0, Box(100, 100, 200, 100)), Keyframe(60, Box(500, 100, 200, 100))))
 

@@ -1,0 +1,174 @@
+"""IDAH on the way: proxies, what we call ourselves, pages that a platform cuts, and its own exports."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from blocks import http, idah_client
+from blocks.catalog import find_source
+from blocks.idah import IdahSource
+from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
+from exporters.errors import RequestError, RetriableError
+
+
+@pytest.fixture
+def served() -> Iterator[tuple[IdahSandbox, str]]:
+    sandbox = IdahSandbox(entries=6)
+    with sandbox.serve() as url:
+        yield sandbox, url
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.01)
+    idah_client._tokens.clear()
+
+
+def source(url: str, **fields: Any) -> IdahSource:
+    return IdahSource(url=url, api_key=SecretStr(DEMO_API_KEY), **fields)
+
+
+class Proxy:
+    """Passes on whole requests by their absolute address, as HTTP proxies do; keeps what was asked of it."""
+
+    def __init__(self, *, refuses: bool = False) -> None:
+        self.asked: list[str] = []
+        self.url = ""
+        self._refuses = refuses
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError, asyncio.IncompleteReadError):
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.asked.append(head.decode())
+            method, address, version = head.split(b"\r\n", 1)[0].split(b" ")
+            if self._refuses:
+                writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
+            else:
+                host, _, path = address.removeprefix(b"http://").partition(b"/")
+                name, _, port = host.decode().partition(":")
+                far_reader, far_writer = await asyncio.open_connection(name, int(port))
+                far_writer.write(b" ".join([method, b"/" + path, version]) + b"\r\n" + head.split(b"\r\n", 1)[1])
+                await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+            await writer.drain()
+            writer.close()
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(ConnectionError):
+        while chunk := await reader.read(65536):
+            writer.write(chunk)
+            await writer.drain()
+        writer.close()
+
+
+@contextmanager
+def proxying(**options: Any) -> Iterator[Proxy]:
+    proxy, loop, ready = Proxy(**options), asyncio.new_event_loop(), threading.Event()
+    stop = asyncio.Event()
+
+    async def run() -> None:
+        server = await asyncio.start_server(proxy._pass, "127.0.0.1", 0)
+        host, port = server.sockets[0].getsockname()
+        proxy.url = f"http://{host}:{port}"
+        ready.set()
+        await stop.wait()
+        server.close()
+
+    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
+    thread.start()
+    ready.wait()
+    try:
+        yield proxy
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0.01))
+        loop.close()
+
+
+def test_a_proxy_is_gone_through(served: tuple[IdahSandbox, str]) -> None:
+    """A proxy that is given is asked for everything, the login too."""
+    with proxying() as proxy:
+        assert len(source(served[1], proxy=SecretStr(proxy.url)).catalog()) == 1
+    assert proxy.asked[0].startswith(f"POST {served[1]}/api/v1/iam/auth/api/login")
+
+
+def test_the_environments_proxy(served: tuple[IdahSandbox, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where none is given, the proxy of the environment is, and NO_PROXY keeps to its word."""
+    with proxying() as proxy:
+        monkeypatch.setenv("http_proxy", proxy.url)
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        source(served[1]).catalog()
+        assert proxy.asked == []
+        monkeypatch.setenv("no_proxy", "")
+        source(served[1]).catalog()
+        assert proxy.asked != []
+
+
+def test_a_proxy_that_refuses(served: tuple[IdahSandbox, str]) -> None:
+    """A proxy that lets nothing through, or is not there, is named as what it is; its password is not shown."""
+    with proxying(refuses=True) as proxy:
+        refusing = proxy.url.replace("http://", "http://user:canary-5f3759df@")
+        with pytest.raises((RetriableError, RequestError)) as caught:
+            source(served[1], proxy=SecretStr(refusing)).catalog()
+    assert "canary" not in f"{caught.value!r}{caught.value.__cause__!r}{caught.value.__context__!r}"
+    with pytest.raises(RetriableError, match="proxy"):
+        source(served[1], proxy=SecretStr("http://127.0.0.1:9")).catalog()
+
+
+@pytest.mark.parametrize(("given", "expected"), [("", "outhaul/"), ("haul/1 (team@example.org)", "haul/1 (team")])
+def test_what_we_call_ourselves(given: str, expected: str) -> None:
+    """The platform's people see who reads, with the version or under the name that was given."""
+    with proxying() as proxy, IdahSandbox(entries=1).serve() as url:
+        source(url, proxy=SecretStr(proxy.url), user_agent=given).catalog()
+    assert f"User-Agent: {expected}" in proxy.asked[0]
+
+
+def test_fields_from_the_environment() -> None:
+    """Every setting of a platform named by its address can come from the environment."""
+    environment = {
+        "OUTHAUL_API_KEY": "k",
+        "OUTHAUL_PROXY": "http://proxy:3128",
+        "OUTHAUL_CONNECTIONS": "16",
+        "OUTHAUL_TIMEOUT_SECONDS": "5",
+        "OUTHAUL_ALLOW_PARTIAL": "yes",
+    }
+    found = find_source("idah+https://idah.example.org", environment)
+    assert isinstance(found, IdahSource)
+    assert (found.connections, found.timeout_seconds, found.allow_partial) == (16, 5.0, True)
+    assert found.proxy.get_secret_value() == "http://proxy:3128"
+
+
+def test_wrong_fields_from_the_environment() -> None:
+    """A value that a setting cannot take is refused by name; a secret one is not shown."""
+    with pytest.raises(RequestError, match="connections='many'"):
+        find_source("idah+https://idah.example.org", {"OUTHAUL_CONNECTIONS": "many"})
+
+
+def test_pages_that_the_platform_cuts(served: tuple[IdahSandbox, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A platform that gives smaller pages than it was asked for is read to the end all the same."""
+    sandbox, url = served
+    expected = source(url).catalog()[0]
+    whole = list(source(url).read(expected, list(source(url).list_entries(expected, {})), "none"))
+    real = idah_client.IdahClient._document
+
+    async def cut(self: Any, path: str, query: Any, into: Any) -> Any:
+        answer = await real(self, path, query, into)
+        if hasattr(answer, "meta") and isinstance(answer.data, list):
+            answer.data = answer.data[:4]
+        return answer
+
+    monkeypatch.setattr(idah_client.IdahClient, "_document", cut)
+    listing = list(source(url).list_entries(expected, {}))
+    assert len(listing) == 6
+    assert list(source(url).read(expected, listing, "none")) == whole
+    assert sandbox.requests["dataset/entries"] > 2
