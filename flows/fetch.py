@@ -16,7 +16,7 @@ from exporters.model import Dataset, decode_dataset, encode
 from exporters.survey import ShardIndex
 from exporters.tally import Counters
 from flows import progress
-from flows.policy import PATIENT
+from flows.policy import PATIENT, one_at_a_time
 from flows.results import FetchedShard, Plan, ShardPlan
 
 
@@ -48,7 +48,8 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
             counts["medias"] += len(entry.medias)
             yield encode(entry)
 
-    path, sha256 = store.save_lines(lines())
+    with one_at_a_time("fetch", plan.source):
+        path, sha256 = store.save_lines(lines())
     withdrawn = gone.tally()
     read = counts["entries"] + withdrawn.came_in.get("entries", 0)
     if read != shard.entries:

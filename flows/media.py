@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import threading
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import aclosing
 
@@ -24,7 +21,7 @@ from flows import progress
 from flows.download import Download
 from flows.outcomes import Outcome
 from flows.playlists import broken_playlists
-from flows.policy import PATIENT
+from flows.policy import PATIENT, one_at_a_time
 from flows.results import FetchedMedia, FetchedShard, Plan
 
 Wanted = tuple[str, Media]
@@ -32,9 +29,6 @@ Wanted = tuple[str, Media]
 
 MOST_IN_A_ROW = 2
 """Failures for each connection, without a success between, after which the source is taken to be down."""
-
-_one_shard_at_a_time: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
-"""By source: a platform is asked over the connections of one reader at a time, however many shards wait."""
 
 
 @task(name="media", task_run_name="media {fetched.shard.label}", **PATIENT)
@@ -47,7 +41,7 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
     store = workspace.open()
     wanted = _wanted(store.load_lines(fetched.path), plan.request.media)
     progress.expect("media", len(wanted))
-    with _one_shard_at_a_time[json.dumps(plan.source)]:
+    with one_at_a_time("media", plan.source):
         outcomes, downloaded = asyncio.run(stopping.watched(_fetch_all(wanted, plan, source, store)))
     path, sha256 = store.save_lines(msgspec.json.encode(outcome) for outcome in outcomes)
     size = sum(outcome.file.size for outcome in outcomes if outcome.file)

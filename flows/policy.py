@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypedDict
 
 from prefect.cache_policies import CacheKeyFnPolicy
@@ -37,6 +39,16 @@ PATIENT: Retries = {
     "retry_jitter_factor": 0.5,
     "retry_condition_fn": is_retriable,
 }
+
+
+_busy: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
+
+
+def one_at_a_time(step: str, source: Mapping[str, str]) -> threading.Lock:
+    """Held by the one shard that asks a source for something: however many shards wait, a platform on which people work
+    is asked over the connections of one.
+    """
+    return _busy[json.dumps([step, source], sort_keys=True)]
 
 
 def digest(*facts: Any) -> str:
