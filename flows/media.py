@@ -18,7 +18,7 @@ from exporters import FatalError, RetriableError, SkippableError
 from exporters.errors import quoted
 from exporters.model import Media, decode_entry
 from flows import progress
-from flows.download import Download
+from flows.download import Download, off_loop
 from flows.outcomes import Outcome
 from flows.playlists import broken_playlists
 from flows.policy import PATIENT, one_at_a_time
@@ -115,7 +115,7 @@ class Fetching:
     async def _one(self, index: int) -> None:
         _, media = self._wanted[index]
         key = media_key(*self._plan.source.values(), media.ref, media.key, media.version)
-        file = await asyncio.to_thread(self._store.known_media, key)
+        file = await off_loop(self._store, self._store.known_media, key)
         if file is None:
             try:
                 file = await Download(media, key, self._reader, self._store).run()
