@@ -55,11 +55,7 @@ def wait_seconds(attempt: int, asked: float | None) -> float:
 
 
 async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPTS) -> T:
-    """The result of `attempt`, tried again as long as it raises RetriableError and tries are left.
-
-    Raises:
-        RequestError: every answer came from elsewhere: it is no passing fault, the address is wrong.
-    """
+    """The result of `attempt`, tried again as long as it raises RetriableError and tries are left."""
     for number in range(1, attempts):
         try:
             return await attempt()
@@ -67,10 +63,7 @@ async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPT
             if (error.delay_seconds or 0) > LONGEST_WAIT_SECONDS:
                 raise
             await asyncio.sleep(wait_seconds(number, error.delay_seconds))
-    try:
-        return await attempt()
-    except ElsewhereError as error:
-        raise RequestError(error.message) from None
+    return await attempt()
 
 
 def retry_after_seconds(value: str | None) -> float | None:

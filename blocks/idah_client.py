@@ -23,7 +23,7 @@ import msgspec
 from yarl import URL
 
 from blocks import http
-from exporters.errors import RetriableError
+from exporters.errors import RequestError, RetriableError
 
 PAGE_ROWS = 1000
 """The platform's largest page."""
@@ -188,7 +188,10 @@ class IdahClient:
                 return self._decode(await response.read(), into, path)
 
         async with self._listings:
-            return await http.patiently(attempt)
+            try:
+                return await http.patiently(attempt)
+            except http.ElsewhereError as error:  # no passing fault: the address is wrong
+                raise RequestError(error.message) from None
 
     @asynccontextmanager
     async def _authorized(
@@ -201,6 +204,8 @@ class IdahClient:
                 if response.status == 401 and may_renew:
                     token = await self._fresh_token(refused=token)
                     continue
+                if response.status == 401 and "expired" in await _detail(response):
+                    raise RetriableError(f"{self._host} ends every token at once; try again later.")
                 http.check_status(response, self._host, await _detail(response), expected=expected)
                 yield response
                 return
