@@ -38,6 +38,10 @@ class UnauthorizedError(RequestError):
     """The credentials were refused."""
 
 
+class ForbiddenError(RequestError):
+    """The account may not read that."""
+
+
 class NotFoundError(RequestError):
     """There is no such thing at that address."""
 
@@ -135,8 +139,8 @@ def check_status(
     """Raise what a status other than the expected ones means.
 
     Raises:
-        UnauthorizedError: 401. NotFoundError: 404. RequestError: 403, 407. RetriableError: 408, 429 and 5xx, with the
-            delay the server asked for. ElsewhereError: 3xx. FatalError: anything else.
+        UnauthorizedError: 401. ForbiddenError: 403. NotFoundError: 404. RequestError: 407. RetriableError: 408, 429
+            and 5xx, with the delay the server asked for. ElsewhereError: 3xx. FatalError: anything else.
     """
     status = response.status
     if status in expected:
@@ -145,7 +149,7 @@ def check_status(
     if status == 401:
         raise UnauthorizedError(f"{what} refused the credentials{said}; check the key, or make a new one.")
     if status == 403:
-        raise RequestError(f"{what} does not allow this account to read here{said}; ask for the right to read.")
+        raise ForbiddenError(f"{what} does not allow this account to read here{said}; ask for the right to read.")
     if status == 407:
         raise RequestError(f"The proxy on the way to {what} wants a user and password; put them into its address.")
     if status == 404:

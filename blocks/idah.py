@@ -194,7 +194,13 @@ class IdahSource(Source):
             modalities = sorted({str(one.attributes.get("modality") or "") for one in datasets} - {""})
             return await read_formats(client, modalities), await read_exports(client)
 
-        return self._run(read)
+        try:
+            return self._run(read)
+        except http.ForbiddenError:
+            raise RequestError(
+                f"{self._shown} shows its own exports to project owners and to keys with the permission project_rw_*; "
+                f"use one of those."
+            ) from None
 
     @property
     def _shown(self) -> str:

@@ -204,9 +204,10 @@ class IdahClient:
                 if response.status == 401 and may_renew:
                     token = await self._fresh_token(refused=token)
                     continue
-                if response.status == 401 and "expired" in await _detail(response):
-                    raise RetriableError(f"{self._host} ends every token at once; try again later.")
-                http.check_status(response, self._host, await _detail(response), expected=expected)
+                detail = await _detail(response)
+                if response.status == 401 and (not detail or "expired" in detail):
+                    raise RetriableError(f"{self._host} refuses tokens as soon as they are made; try again later.")
+                http.check_status(response, self._host, detail, expected=expected)
                 yield response
                 return
 
@@ -289,7 +290,7 @@ def _resource(raw: msgspec.Raw) -> Resource:
 
 async def _detail(response: aiohttp.ClientResponse) -> str:
     """What an error document says, in short: the platform adds backtraces that nobody should read."""
-    if response.status == 200:
+    if response.status < 400:
         return ""
     try:
         document = await response.json(content_type=None)

@@ -12,6 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from blocks.sandbox.idah import DEMO_API_KEY, DEMO_EMAIL, DEMO_PASSWORD, IdahSandbox
+from blocks.sandbox.idah_options import build_sandbox
 from blocks.storage import Storage
 from exporters import RequestError
 from flows.results import Request
@@ -43,14 +44,27 @@ def demo_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
 
 def sandbox_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     """Serve until interrupted."""
-    sandbox = IdahSandbox(entries=arguments.entries, seed=arguments.seed)
+    try:
+        sandbox = build_sandbox(
+            entries=arguments.entries,
+            datasets=arguments.datasets,
+            video_datasets=arguments.video_datasets,
+            latency_ms=arguments.latency,
+            media_bytes=arguments.media_bytes,
+            faults=arguments.fault,
+            seed=arguments.seed,
+        )
+    except ValueError as error:
+        raise RequestError(str(error)) from None
+    which = "" if arguments.datasets + arguments.video_datasets == 1 else " --where dataset.modality=image"
+    what = f"{arguments.entries} entries" + (" in each dataset of pictures" if which else "")
 
     def announce(url: str) -> None:
         print(
-            f"IDAH sandbox with {arguments.entries} entries at {url}\n"
+            f"IDAH sandbox with {what} at {url}\n"
             f"  e-mail {DEMO_EMAIL}, password {DEMO_PASSWORD}, or\n\n"
             f"  export OUTHAUL_API_KEY={DEMO_API_KEY}\n"
-            f"  outhaul export idah+{url} --as coco --to out\n\n"
+            f"  outhaul export idah+{url} --as coco --to out{which}\n\n"
             f"Ctrl-C ends it.",
             flush=True,
         )

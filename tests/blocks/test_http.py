@@ -136,7 +136,7 @@ def test_not_everything_is_tried_again() -> None:
         (307, http.ElsewhereError),
         (400, FatalError),
         (401, UnauthorizedError),
-        (403, RequestError),
+        (403, http.ForbiddenError),
         (404, NotFoundError),
         (408, RetriableError),
         (410, FatalError),

@@ -14,7 +14,8 @@ from pydantic import SecretStr
 from blocks import http, idah_client
 from blocks.catalog import find_source
 from blocks.idah import IdahSource
-from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
+from blocks.sandbox.idah import DEMO_API_KEY, DEMO_PASSWORD, IdahSandbox
+from blocks.sandbox.idah_accounts import ANNOTATOR_EMAIL, BLIND_API_KEY, FOREIGN_API_KEY, RW_API_KEY
 from exporters.errors import RequestError, RetriableError
 
 
@@ -172,3 +173,40 @@ def test_pages_that_the_platform_cuts(served: tuple[IdahSandbox, str], monkeypat
     assert len(listing) == 6
     assert list(source(url).read(expected, listing, "none")) == whole
     assert sandbox.requests["dataset/entries"] > 2
+
+
+def test_what_the_platform_exports_by_itself(served: tuple[IdahSandbox, str]) -> None:
+    """The platform's own formats and exports are listed with what became of them; nothing is started."""
+    formats, exports = source(served[1]).model_copy(update={"api_key": SecretStr(RW_API_KEY)}).exports()
+    assert formats
+    assert all(one.name and one.description for one in formats)
+    assert exports
+    assert {one.status for one in exports} <= {"pending", "running", "completed", "errored"}
+    assert all(one.datasets and one.format for one in exports)
+    assert [int(one.id) for one in exports] == sorted((int(one.id) for one in exports), reverse=True)
+    assert all(one.file_name and one.bytes for one in exports if one.status == "completed")
+
+
+def test_a_key_that_may_not_see_exports(served: tuple[IdahSandbox, str]) -> None:
+    """A read-only key cannot see the platform's own exports, and is told which kind of key can."""
+    with pytest.raises(RequestError, match="project_rw"):
+        source(served[1]).exports()
+
+
+@pytest.mark.parametrize("key", [BLIND_API_KEY, FOREIGN_API_KEY])
+def test_keys_that_see_nothing(served: tuple[IdahSandbox, str], key: str) -> None:
+    """A key of another organisation, or of the wrong kind, sees nothing without being told so: we tell."""
+    with pytest.raises(RequestError, match="no datasets that this account may read"):
+        source(served[1]).model_copy(update={"api_key": SecretStr(key)}).choose([])
+
+
+def test_an_annotators_account(served: tuple[IdahSandbox, str]) -> None:
+    """An account that sees only the entries assigned to it is found out by the dataset's own count."""
+    sandbox, url = served
+    entry = sandbox.store.entries_of(sandbox.store.datasets[0].id)[0]
+    entry.assigned_to_id, entry.assigned_to_email = 12, ANNOTATOR_EMAIL
+    one = IdahSource(url=url, email=ANNOTATOR_EMAIL, password=SecretStr(DEMO_PASSWORD))
+    (dataset,) = one.catalog()
+    for where in ({}, {"status__in": ["completed", "in_progress"]}):
+        with pytest.raises(RequestError, match="to this account"):
+            list(one.list_entries(dataset, where))
