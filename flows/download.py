@@ -112,8 +112,8 @@ class Download:
         with translated(self._store.storage.shown), closing(Arrived(folder, is_picture=self._is_picture)) as arrived:
             try:
                 return await http.patiently(lambda: self._attempt(arrived))
-            except IncompleteError:
-                if len(self._ends) == http.ATTEMPTS and len(set(self._ends)) == 1:  # there is no more of it
+            except RetriableError:
+                if len(self._ends) > 1 and len(set(self._ends)) == 1:  # every time there was no more of it
                     raise SkippableError(self._media.id, "its media does not arrive in full length") from None
                 raise
 

@@ -188,3 +188,14 @@ def test_an_account_that_sees_only_some(platform: Platform, monkeypatch: pytest.
             platform.listing(**where)
     platform.source.allow_partial = True
     assert len(platform.listing()) == 12
+
+
+def test_a_dataset_that_calls_itself_completed(platform: Platform) -> None:
+    """What state an entry is in, the entry says: a dataset's own counters and status are not believed."""
+    for entry in platform.store.entries_of(platform.dataset.id):
+        platform.store.complete_entry(entry.id)
+    reopened = platform.store.entries_of(platform.dataset.id)[0].id
+    platform.store.reopen_entry(reopened)
+    assert platform.source.dataset(platform.dataset.id).record["attributes"]["status"] == "completed"
+    states = {one.id: one.state for one in platform.read(platform.listing()) if isinstance(one, Entry)}
+    assert [key for key, state in states.items() if state != "completed"] == [reopened]
