@@ -1,22 +1,35 @@
-"""What goes wrong between a client and a platform, scripted; and a count of what was asked, to judge clients by.
+"""What goes wrong between a client and a platform: scripted, request by request, or by chance that repeats exactly.
 
 A fault is data: which requests it hits, how many of them, and what happens instead of the proper answer.
 """
 
-import asyncio
+from __future__ import annotations
+
 import re
-import socket
-import struct
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from hashlib import blake2b
+from itertools import accumulate
+from typing import Any, Literal, Self, cast, get_args
 
 from aiohttp import web
-from aiohttp.typedefs import Handler
 
-FaultKind = Literal["status", "html", "reset", "truncate", "stall", "wrong_length"]
-_PAGE = "<html><head><title>{0} {1}</title></head>\r\n<body><center><h1>{0} {1}</h1></center></body></html>\r\n"
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)  # linger for 0 seconds: the kernel answers with RST instead of FIN
+FaultKind = Literal[
+    "status",
+    "html",
+    "redirect",
+    "reset",
+    "truncate",
+    "stall",
+    "slow",
+    "wrong_length",
+    "malformed",
+    "garbage",
+    "expired",
+]
+BRIDGED = ("429", "429:1", "502", "503", "html", "reset", "truncate", "slow", "malformed", "garbage", "expired")
+"""Kinds that a client can get over by asking again, or by waiting."""
 
 
 @dataclass(slots=True)
@@ -26,13 +39,19 @@ class Fault:
     ``times`` says how many, None for ever, after letting ``after`` matching ones pass; ``hits`` counts them. Kinds:
 
     * ``status``: an error document with ``status``; ``retry_after`` becomes its header (seconds, or an HTTP date)
-    * ``html``: the same as an error page of a proxy
+    * ``html``: the same as a page of a proxy; with ``status`` 200 that is a page where a document should be
+    * ``redirect``: to a page for logging in, which answers 200
     * ``reset``: the connection is reset before any answer
-    * ``truncate``: half of the body, then the connection closes
-    * ``stall``: half of the body, then silence for ``stall_seconds``
+    * ``truncate``: ``sent_share`` of the body, then the connection closes
+    * ``stall``: ``sent_share`` of the body, then silence for ``stall_seconds``
+    * ``slow``: the whole body, ``drip_bytes`` at a time with ``drip_seconds`` in between
     * ``wrong_length``: the full body under a Content-Length that is ``length_error_bytes`` too large: the client waits
       for the rest until ``stall_seconds`` are over; or, where negative, too small: the rest of the body stays on the
       connection, in the way of the next answer
+    * ``malformed``: ``sent_share`` of the body under the length that this part has, so that nothing but reading it
+      tells
+    * ``garbage``: bytes without any form where a document should be
+    * ``expired``: the request's token is dead from now on, which the platform then says by itself
     """
 
     path_pattern: str
@@ -43,11 +62,34 @@ class Fault:
     after: int = 0
     stall_seconds: float = 60.0
     length_error_bytes: int = 64
+    sent_share: float = 0.5
+    drip_bytes: int = 1024
+    drip_seconds: float = 0.02
     hits: int = field(default=0, init=False)
+
+    @classmethod
+    def named(cls, word: str, path_pattern: str = "", **settings: Any) -> Self:
+        """By a word: a kind, ``503``, ``429:2`` (with a Retry-After of 2 seconds), ``html:502``, ``redirect:307``.
+
+        Raises:
+            ValueError: there is no such kind.
+
+        """
+        kind, _, number = word.partition(":")
+        if re.fullmatch(r"[1-5]\d\d", kind) and (not number or number.isdecimal()):
+            retry_after = int(number) if number else None
+            return cls(path_pattern, status=int(kind), retry_after=retry_after, **settings)
+        defaults = {"html": 502, "redirect": 302}
+        is_known = kind in get_args(FaultKind) and kind != "status"
+        if not is_known or (number and (kind not in defaults or not re.fullmatch(r"[1-5]\d\d", number))):
+            kinds = ", ".join(name for name in get_args(FaultKind) if name != "status")
+            raise ValueError(f"There is no fault {word!r}: give a status such as 503 or 429:2, or one of {kinds}.")
+        status = int(number or defaults.get(kind, 500))
+        return cls(path_pattern, status=status, kind=cast("FaultKind", kind), **settings)
 
     def strikes(self, request: web.Request) -> bool:
         """Whether this request is one of those; counts it."""
-        if not re.search(self.path_pattern, f"{request.method} {request.path_qs}"):
+        if not re.search(self.path_pattern, identity(request)):
             return False
         if self.after > 0:
             self.after -= 1
@@ -58,88 +100,63 @@ class Fault:
         return True
 
 
-class Traffic:
-    """Counts requests, delays them, and lets the first fault that strikes answer.
+class Chaos:
+    """Hits each request with a chance of ``share``, by one of ``kinds``: words as of ``Fault.named``, or their weights.
 
-    ``requests`` counts by kind of path, such as ``dataset/entries`` or ``dataset/entries/:id``; ``peaks`` has the
-    largest number of requests of a kind that were under way at once.
+    Whether and how follows from the seed, from what is asked for, and from how often it was asked for before: the same
+    requests meet the same fate, in whatever order and however many at once. After ``in_a_row`` hits on the same
+    request the next one passes, so that a client with more tries than that always gets through. ``hits`` counts by
+    word, ``seen`` all requests that were up for it. ``settings`` are further fields of ``Fault``.
     """
 
-    def __init__(self, prefix: str, latency_seconds: float = 0.0) -> None:
-        self.faults: list[Fault] = []
-        self.requests: Counter[str] = Counter()
-        self.peaks: Counter[str] = Counter()
-        self._prefix, self._latency_seconds = prefix, latency_seconds
-        self._under_way: Counter[str] = Counter()
+    def __init__(
+        self,
+        seed: int,
+        share: float,
+        kinds: Sequence[str] | Mapping[str, float] = BRIDGED,
+        *,
+        in_a_row: int = 2,
+        path_pattern: str = "",
+        **settings: Any,
+    ) -> None:
+        weights = kinds if isinstance(kinds, Mapping) else dict.fromkeys(kinds, 1.0)
+        if not 0 <= share <= 1 or not weights or min(weights.values()) < 0 or not sum(weights.values()):
+            raise ValueError("Chaos takes a share from 0 to 1, and kinds whose weights are not negative.")
+        self.hits: Counter[str] = Counter()
+        self.seen = 0
+        self._seed, self._share, self._in_a_row = seed, share, in_a_row
+        self._pattern = re.compile(path_pattern)
+        self._faults = [(word, Fault.named(word, times=None, **settings)) for word in weights]
+        total = sum(weights.values())
+        self._bounds = [bound / total for bound in accumulate(weights.values())]
+        self._attempts: Counter[str] = Counter()
+        self._streaks: Counter[str] = Counter()
 
-    @web.middleware
-    async def middleware(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        kind = self.kind_of(request)
-        self.requests[kind] += 1
-        self._under_way[kind] += 1
-        self.peaks[kind] = max(self.peaks[kind], self._under_way[kind])
-        try:
-            if self._latency_seconds:
-                await asyncio.sleep(self._latency_seconds)
-            fault = next((fault for fault in self.faults if fault.strikes(request)), None)
-            return await (_go_wrong(fault, request, handler) if fault else handler(request))
-        finally:
-            self._under_way[kind] -= 1
+    def strike(self, request: web.Request) -> Fault | None:
+        """What hits this request; counts it."""
+        asked = identity(request)
+        if not self._pattern.search(asked):
+            return None
+        self.seen += 1
+        self._attempts[asked] += 1
+        chance, choice = self._draw(f"{self._seed}:{asked}:{self._attempts[asked]}")
+        word, fault = next(pair for pair, bound in zip(self._faults, self._bounds, strict=True) if choice < bound)
+        has_no_token = fault.kind == "expired" and "Authorization" not in request.headers
+        if chance >= self._share or self._streaks[asked] >= self._in_a_row or has_no_token:
+            self._streaks[asked] = 0
+            return None
+        self._streaks[asked] += 1
+        self.hits[word] += 1
+        fault.hits += 1
+        return fault
 
-    def kind_of(self, request: web.Request) -> str:
-        """The fixed part of the path; ``?`` for unknown routes."""
-        resource = request.match_info.route.resource
-        if resource is None:
-            return "?"
-        fixed, _, rest = resource.canonical.removeprefix(self._prefix).partition("/{")
-        return f"{fixed}/:id" if rest.startswith("id}") else fixed
-
-
-async def _go_wrong(fault: Fault, request: web.Request, handler: Handler) -> web.StreamResponse:
-    match fault.kind:
-        case "reset":
-            return _reset(request)
-        case "status" | "html":
-            return _error(fault)
-        case _:
-            proper = await handler(request)
-            return await _send_badly(fault, request, proper) if isinstance(proper, web.Response) else proper
-
-
-def _error(fault: Fault) -> web.Response:
-    headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
-    if fault.kind == "html":
-        page = _PAGE.format(fault.status, "Scripted Fault")
-        return web.Response(text=page, status=fault.status, headers=headers, content_type="text/html")
-    error = {"status": str(fault.status), "title": "Scripted", "detail": "scripted fault"}
-    return web.json_response({"errors": [error]}, status=fault.status, headers=headers)
+    @staticmethod
+    def _draw(text: str) -> tuple[float, float]:
+        """Two numbers from 0 to below 1."""
+        digest = blake2b(text.encode(), digest_size=12).digest()
+        return int.from_bytes(digest[:6]) / 2**48, int.from_bytes(digest[6:]) / 2**48
 
 
-def _reset(request: web.Request) -> web.Response:
-    if request.transport is not None:
-        connection: socket.socket = request.transport.get_extra_info("socket")
-        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
-        request.transport.abort()
-    return web.Response()  # never seen: the connection is gone
-
-
-async def _send_badly(fault: Fault, request: web.Request, proper: web.Response) -> web.StreamResponse:
-    body = proper.body if isinstance(proper.body, bytes) else b""
-    declared = len(body)
-    if fault.kind == "wrong_length":
-        declared = max(0, declared + fault.length_error_bytes)
-    else:
-        body = body[: declared // 2]
-    answer = web.StreamResponse(status=proper.status, headers={"Content-Type": proper.content_type})
-    answer.content_length = declared
-    await answer.prepare(request)
-    await answer.write(body[:declared])
-    if request.transport is None:
-        return answer
-    if declared < len(body):
-        request.transport.write(body[declared:])  # past aiohttp, which would hold the surplus back
-        return answer
-    if fault.kind != "truncate":
-        await asyncio.sleep(fault.stall_seconds)
-    request.transport.close()
-    return answer
+def identity(request: web.Request) -> str:
+    """``METHOD /path?query``, decoded."""
+    return f"{request.method} {request.path_qs}"

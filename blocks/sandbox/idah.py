@@ -1,45 +1,54 @@
 """The IDAH sandbox: a labelling platform of one project, as an outside client meets it.
 
-Spoken here: logins, listings and single records of projects, datasets, entries, annotations and medias, and media
-files, with the platform's limits, quirks and errors. Left out: everything that writes, the ``sync`` service, a login's
-cookies, ``project_members`` and ``entry_stats``; and everybody may read everything.
+Spoken here: logins, listings and single records of projects and their members, datasets, entries, annotations and
+medias, media files, and what can be read of the ``sync`` service, with the platform's limits, quirks and errors. Left
+out: everything that writes, the jobs of the ``media`` service, and the contents of ``entry_stats``.
 """
 
-import asyncio
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any
 
-import orjson
-from aiohttp import hdrs, web
+from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from blocks.sandbox import server
-from blocks.sandbox.faults import Fault, Traffic
+from blocks.sandbox.faults import Chaos, Fault
+from blocks.sandbox.idah_answers import AccountHandler, Answers
 from blocks.sandbox.idah_auth import DEMO_API_KEY, DEMO_EMAIL, DEMO_PASSWORD, IdahAuth
-from blocks.sandbox.idah_derived import Media
-from blocks.sandbox.idah_documents import check_included, collection, single
-from blocks.sandbox.idah_query import Query, parse_nested, parse_uuid, select
 from blocks.sandbox.idah_store import IdahStore
-from blocks.sandbox.idah_wire import WireError, json_response
+from blocks.sandbox.idah_wire import WireError
+from blocks.sandbox.misbehaviour import LOGIN_PAGE, login_page, page
+from blocks.sandbox.traffic import Hook, Traffic
 
-__all__ = ["DEMO_API_KEY", "DEMO_EMAIL", "DEMO_PASSWORD", "Fault", "IdahSandbox"]
+__all__ = ["DEMO_API_KEY", "DEMO_EMAIL", "DEMO_PASSWORD", "Chaos", "Fault", "IdahSandbox"]
 
 PREFIX = "/api/v1/"
 LONGEST_QUERY_BYTES = 10 * 1024
+LONGEST_PROXY_LINE_BYTES = 8 * 1024
 MEDIA_FILES = "media/medias/files"
 MEDIA_INFO = "media/medias/info"
-_JSON_TYPES = {"application/json", "application/vnd.api+json"}
+_PLAIN = (f"{PREFIX}{MEDIA_FILES}/", f"{PREFIX}sync/exports/formats")
 
 
 class IdahSandbox:
     """One project with ``datasets`` image datasets of ``entries`` each; the same arguments serve the same bytes.
 
-    ``latency_seconds`` passes before every answer. ``token_lifetime_seconds`` overrides the lifetime that logins ask
-    for (whole seconds count). While it serves, tests may change ``store``, append to ``faults``, read ``requests`` and
-    ``peaks`` (counts by kind of path, such as ``dataset/entries``, ``dataset/entries/:id``, ``media/medias/files``),
-    and end every token with ``auth.expire_tokens()``.
+    ``video_datasets`` of ``video_entries`` each follow behind them. ``latency_seconds`` passes before every answer.
+    ``token_lifetime_seconds`` overrides the lifetime that logins ask for (whole seconds count).
+
+    For benchmarks: ``media_bytes`` pads originals to about that size, ``annotations_per_entry`` gives every picture
+    that many boxes and nothing else; with either, pictures repeat every 64 entries, though no two files are the same.
+    ``large_media_bytes`` is the size of the first picture's original, which is streamed and never held whole.
+
+    ``honours_ranges``: media files answer ``Range`` with a 206, as a CDN in front would; the platform ignores it.
+    ``behind_proxy``: a proxy refuses request lines over 8 KiB with a 414 and a page of HTML.
+
+    While it serves, tests may change ``store``, append to ``faults``, set ``chaos``, read ``requests`` and ``peaks``
+    (counts by kind of path, such as ``dataset/entries``, ``dataset/entries/:id``, ``media/medias/files``), change data
+    between two requests by ``on_request``, and end every token with ``auth.expire_tokens()``.
     """
 
     def __init__(
@@ -49,14 +58,42 @@ class IdahSandbox:
         datasets: int = 1,
         latency_seconds: float = 0.0,
         token_lifetime_seconds: float | None = None,
+        *,
+        video_datasets: int = 0,
+        video_entries: int = 6,
+        media_bytes: int | None = None,
+        annotations_per_entry: int | None = None,
+        large_media_bytes: int | None = None,
+        honours_ranges: bool = False,
+        behind_proxy: bool = False,
     ) -> None:
-        self.store = IdahStore(seed, entries=entries, datasets=datasets)
+        self.store = IdahStore(
+            seed,
+            entries=entries,
+            datasets=datasets,
+            video_entries=video_entries,
+            video_datasets=video_datasets,
+            media_bytes=media_bytes,
+            annotations_per_entry=annotations_per_entry,
+            large_media_bytes=large_media_bytes,
+        )
         self.auth = IdahAuth(f"sandbox {seed}", token_lifetime_seconds)
-        self._traffic = Traffic(PREFIX, latency_seconds)
+        self._traffic = Traffic(PREFIX, latency_seconds, self.auth.expire_token)
+        self._answers = Answers(self.store, self.auth, honours_ranges=honours_ranges)
+        self._behind_proxy = behind_proxy
 
     @property
     def faults(self) -> list[Fault]:
         return self._traffic.faults
+
+    @property
+    def chaos(self) -> Chaos | None:
+        """What hits requests by chance, where no fault of ``faults`` does."""
+        return self._traffic.chaos
+
+    @chaos.setter
+    def chaos(self, chaos: Chaos | None) -> None:
+        self._traffic.chaos = chaos
 
     @property
     def requests(self) -> Counter[str]:
@@ -65,6 +102,16 @@ class IdahSandbox:
     @property
     def peaks(self) -> Counter[str]:
         return self._traffic.peaks
+
+    def on_request(self, pattern: str, action: Callable[[IdahStore], object], nth: int = 1) -> Hook:
+        """Calls ``action`` with the store right before the ``nth`` request is answered that matches ``pattern``.
+
+        The pattern is a regular expression for a part of ``METHOD /path?query``, as of a fault. Requests that meet a
+        fault which answers for the platform do not count.
+        """
+        hook = Hook(pattern, lambda: action(self.store), nth)
+        self._traffic.hooks.append(hook)
+        return hook
 
     def serve(self, port: int = 0, host: str = "127.0.0.1") -> AbstractContextManager[str]:
         """Runs in a thread of its own while the context lasts, and yields ``http://HOST:PORT``."""
@@ -82,102 +129,39 @@ class IdahSandbox:
     def application(self) -> web.Application:
         """The bare web application, for those who run it in an event loop of their own."""
         application = web.Application(middlewares=[self._traffic.middleware, self._answer_errors])
-        add = application.router.add_route
-        add("POST", f"{PREFIX}iam/auth/api/login", self._login(self.auth.login_with_key))
-        add("POST", f"{PREFIX}iam/auth/login", self._login(self.auth.login_with_password))
+        routes, answers = application.router, self._answers
+        routes.add_get(LOGIN_PAGE, login_page)
+        routes.add_post(f"{PREFIX}iam/auth/api/login", answers.login(self.auth.login_with_key, has_cookies=False))
+        routes.add_post(f"{PREFIX}iam/auth/login", answers.login(self.auth.login_with_password, has_cookies=True))
+        routes.add_get(f"{PREFIX}iam/auth/refresh", answers.refresh)
+
+        def add(path: str, handler: AccountHandler) -> None:
+            routes.add_get(PREFIX + path, answers.guarded(handler))
+
+        add("sync/exports/formats", answers.formats)  # before what would take "formats" for an id
+        add("sync/exports/{id}/download", answers.download)
         for name in self.store.tables:
-            application.router.add_get(PREFIX + name, self._listing(name))
-            if name.startswith("dataset/"):
-                application.router.add_get(f"{PREFIX}{name}/{{id}}", self._show(name))
-        for name, handler in ((MEDIA_INFO, self._media_info), (MEDIA_FILES, self._media_file)):
-            application.router.add_get(f"{PREFIX}{name}/{{resource}}", handler)
-            application.router.add_get(f"{PREFIX}{name}/{{resource}}/{{key}}", handler)
+            add(name, answers.listing(name))
+            if not name.startswith("media/"):
+                add(f"{name}/{{id}}", answers.show(name))
+        for name, handler in ((MEDIA_INFO, answers.media_info), (MEDIA_FILES, answers.media_file)):
+            add(f"{name}/{{resource}}", handler)
+            add(f"{name}/{{resource}}/{{key}}", handler)
         return application
 
     @web.middleware
     async def _answer_errors(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         """Turns errors into documents, and checks what every request has to satisfy."""
-        is_plain = request.path.startswith(f"{PREFIX}{MEDIA_FILES}/")
+        if request.path == LOGIN_PAGE:
+            return await handler(request)
+        if self._behind_proxy and len(f"{request.method} {request.raw_path} HTTP/1.1\r\n") > LONGEST_PROXY_LINE_BYTES:
+            return page(414, "Request-URI Too Large")
         try:
             if len(request.rel_url.raw_query_string) > LONGEST_QUERY_BYTES:
                 return web.Response(status=400, text="")
             if request.match_info.http_exception is not None:
                 raise WireError.no_route()
-            if not request.path.startswith(f"{PREFIX}iam/"):
-                await _check_body(request)
-                self.auth.check(request)
             return await handler(request)
         except WireError as error:
+            is_plain = request.path.startswith(_PLAIN) or request.path.endswith("/download")
             return error.response(is_plain=is_plain or error.is_about_request)
-
-    def _login(self, login: Callable[[dict[str, Any]], dict[str, Any]]) -> Handler:
-        async def handle(request: web.Request) -> web.StreamResponse:
-            return json_response(request, login(await _json_body(request)))
-
-        return handle
-
-    def _listing(self, name: str) -> Handler:
-        table = self.store.tables[name]
-
-        async def handle(request: web.Request) -> web.StreamResponse:
-            query = Query.parse(request.rel_url.raw_query_string)
-            check_included(table.row_type, query, is_listing=True)
-
-            def answer() -> web.Response:
-                with self.store.lock:
-                    rows, meta = select(table, query)
-                return json_response(request, collection(self.store, rows, meta, query))
-
-            return await asyncio.to_thread(answer)
-
-        return handle
-
-    def _show(self, name: str) -> Handler:
-        table = self.store.tables[name]
-
-        async def handle(request: web.Request) -> web.StreamResponse:
-            query = Query.parse(request.rel_url.raw_query_string)
-            check_included(table.row_type, query, is_listing=False)
-            key = request.match_info["id"]
-            with self.store.lock:
-                row = table.get(parse_uuid(key))
-            if row is None:
-                raise WireError.no_record(id=key)
-            return json_response(request, single(self.store, row, query))
-
-        return handle
-
-    async def _media_info(self, request: web.Request) -> web.StreamResponse:
-        query = Query.parse(request.rel_url.raw_query_string)
-        check_included(Media, query, is_listing=False)
-        media = self._media(request)
-        return await asyncio.to_thread(lambda: json_response(request, single(self.store, media, query)))
-
-    async def _media_file(self, request: web.Request) -> web.StreamResponse:
-        """The whole body, whatever ``Range`` and ``If-*`` headers say."""
-        media = self._media(request)
-        body = await asyncio.to_thread(lambda: media.content)
-        return web.Response(body=body, content_type=media.mime_type)
-
-    def _media(self, request: web.Request) -> Media:
-        resource = request.match_info["resource"]
-        key = request.match_info.get("key") or parse_nested(request.rel_url.raw_query_string).get("key") or ""
-        with self.store.lock:
-            for media in self.store.medias_of(resource):
-                if media.key == key:
-                    return media
-        raise WireError.no_record(resource=resource, key=key)
-
-
-async def _check_body(request: web.Request) -> None:
-    """A JSON Content-Type promises a body, also on a GET."""
-    if hdrs.CONTENT_TYPE in request.headers and request.content_type in _JSON_TYPES:
-        await _json_body(request)
-
-
-async def _json_body(request: web.Request) -> dict[str, Any]:
-    try:
-        body = orjson.loads(await request.read())
-    except orjson.JSONDecodeError:
-        raise WireError.bad_request() from None
-    return body if isinstance(body, dict) else {}

@@ -1,10 +1,14 @@
 """The rows of IDAH that follow from scenes: annotations and medias, light until somebody reads a costly column."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
 
-from blocks.sandbox.idah_gallery import ORIGINAL, Content, Gallery
+from blocks.sandbox.bodies import Body
+from blocks.sandbox.idah_gallery import ORIGINAL, Content, Showing
 from blocks.sandbox.idah_rows import Entry, Kind, Row, columns
 
 
@@ -26,7 +30,7 @@ class Annotation(Row):
     id: str
     entry: Entry
     order: int
-    gallery: Gallery
+    gallery: Showing
     created_at: datetime
     updated_at: datetime
     given: Content | None = None
@@ -58,12 +62,22 @@ class Annotation(Row):
 
     @property
     def metadata(self) -> dict[str, Any] | None:
-        return self.content.metadata
+        _, _, metadata, piece_of = self.content
+        return metadata if piece_of is None else {"group_id": sibling_id(self.id, piece_of)}
+
+
+def sibling_id(annotation_id: str, order: int) -> str:
+    """The id of the ``order``-th annotation of the same entry: three digits of it are that number."""
+    return f"{annotation_id[:15]}{order:03x}{annotation_id[18:]}"
 
 
 @dataclass(slots=True, eq=False)
 class Media(Row):
-    """A file of the scene that ``entry`` shows; ``id`` is its random-looking name in the storage."""
+    """A file of the scene that ``entry`` shows; ``id`` is its random-looking name in the storage.
+
+    ``given`` has what a test gave it instead: columns (``size``, ``meta``, ``mime_type``, ``filename``), which then may
+    be wrong, or the file's ``content``, None where the storage has lost it.
+    """
 
     TYPE = "media:medias"
     KEY: ClassVar[Kind] = "text"
@@ -77,25 +91,38 @@ class Media(Row):
     resource: str
     key: str
     entry: Entry
-    gallery: Gallery
+    gallery: Showing
     public: bool = False
     updated_at: None = None
+    given: Mapping[str, Any] | None = None
 
     @property
-    def filename(self) -> str | None:
-        return self.key or self.entry.name
+    def filename(self) -> Any:
+        return self._given("filename", lambda: self.key or self.entry.name)
+
+    @property
+    def file(self) -> Body | None:
+        """What is stored, made on request; None where it is lost."""
+        content: bytes | Body | None = self._given("content", self._born)
+        return Body.of(content) if isinstance(content, bytes) else content
 
     @property
     def content(self) -> bytes:
-        return self.gallery.media(self.entry.scene, self.key)
+        """The whole file in memory; nothing where it is lost."""
+        return self.file.whole() if self.file else b""
 
     @property
     def size(self) -> int:
-        return self.gallery.media_size(self.entry.scene, self.key)
+        """As the row has it. It stays what it was when the file is lost."""
+        return self.declared(self.file or self._born())
+
+    def declared(self, stored: Body) -> int:
+        """The size that is told of the file."""
+        return int(self._given("size", lambda: stored.size))
 
     @property
     def mime_type(self) -> str:
-        return "image/jpeg" if self.key == ORIGINAL else "image/webp"
+        return str(self._given("mime_type", lambda: self.gallery.mime_type(self.key)))
 
     @property
     def created_by(self) -> int | None:
@@ -106,11 +133,8 @@ class Media(Row):
         return "user" if self.key == ORIGINAL else "processor"
 
     @property
-    def meta(self) -> dict[str, Any]:
-        if self.key != ORIGINAL:
-            return {}
-        scene = self.gallery.scene(self.entry.scene)
-        return {"width": scene.width, "height": scene.height, "format": "jpeg"}
+    def meta(self) -> Any:
+        return self._given("meta", lambda: self.gallery.meta(self.entry.scene, self.key))
 
     @property
     def created_at(self) -> datetime:
@@ -119,3 +143,9 @@ class Media(Row):
     @property
     def project_id(self) -> str:
         return self.entry.project_id
+
+    def _born(self) -> Body:
+        return self.gallery.file(self.entry.scene, self.key, self.resource)
+
+    def _given(self, name: str, otherwise: Callable[[], Any]) -> Any:
+        return otherwise() if self.given is None or name not in self.given else self.given[name]

@@ -5,24 +5,36 @@ from typing import Any
 from blocks.sandbox.shapes import CATEGORIES, Category, Colour
 
 SHAPE_TYPES = ("bounding-box", "polygon", "mask", "line", "circle", "ellipse")
+VIDEO_SHAPE_TYPES = ("bounding-box", "polygon")
 BOX_TYPE = "idah-image:bounding-box"
 ROOT_TYPE = "entry:root"
 
 
 def labeling_configuration() -> dict[str, Any]:
     """Keyed by shape type; ``category_field`` is a scalar among them, which readers of the platform have to skip."""
+    configuration = _configuration("idah-image", SHAPE_TYPES)
+    configuration[BOX_TYPE] |= {"properties": _box_properties()}
+    return configuration | {"category_field": "category"}
+
+
+def video_configuration() -> dict[str, Any]:
+    """Of tracks, boxes have one property: of a piece as a whole, so that a track is cut where it changes."""
+    configuration = _configuration("idah-video", VIDEO_SHAPE_TYPES)
+    configuration["idah-video:bounding-box"] |= {"properties": _box_properties()[:1]}
+    return configuration
+
+
+def _configuration(modality: str, shapes: tuple[str, ...]) -> dict[str, Any]:
     values = [_category(category) for category in CATEGORIES.values()]
     configuration: dict[str, Any] = {
-        f"idah-image:{name}": {"values": values, "properties": [], "order": order}
-        for order, name in enumerate(SHAPE_TYPES)
+        f"{modality}:{name}": {"values": values, "properties": [], "order": order} for order, name in enumerate(shapes)
     }
-    configuration[BOX_TYPE] |= {"properties": _box_properties()}
     configuration[ROOT_TYPE] = {
         "values": [{"id": name, "label": name.title(), "color": None, "text_color": None} for name in ("day", "night")],
         "properties": [],
-        "order": len(SHAPE_TYPES),
+        "order": len(shapes),
     }
-    return configuration | {"category_field": "category"}
+    return configuration
 
 
 def _category(category: Category) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from typing import Any, Self
 from urllib.parse import unquote_plus
 from uuid import UUID
 
+from blocks.sandbox.idah_lists import Table, by_id
 from blocks.sandbox.idah_rows import Kind, Row
-from blocks.sandbox.idah_store import Table, by_id
 from blocks.sandbox.idah_wire import WireError
 
 LARGEST_PAGE = 1000
@@ -92,9 +92,11 @@ def _path(name: str) -> list[str]:
     return path
 
 
-def select(table: Table, query: Query) -> tuple[Sequence[Row], dict[str, Any]]:
-    """The rows of one page and its ``meta``."""
+def select(table: Table, query: Query, sees: Test | None = None) -> tuple[Sequence[Row], dict[str, Any]]:
+    """The rows of one page and its ``meta``; rows that ``sees`` denies are not there."""
     rows = _sort(table, _filter(table, query.filters), query.sort)
+    if sees is not None:
+        rows = list(filter(sees, rows))
     offset = (query.page_number - 1) * query.page_size
     page = rows[offset : offset + query.page_size]
     if not query.is_counted:
@@ -104,16 +106,17 @@ def select(table: Table, query: Query) -> tuple[Sequence[Row], dict[str, Any]]:
     return page, {"count": offset + min(LARGEST_PAGE, left), "more": left >= LARGEST_PAGE}
 
 
-def parse_uuid(value: str) -> str:
+def parse_key(row_type: type[Row], value: str) -> str:
     """In the one form that ids have; a malformed one is an error of the database: 500."""
-    return str(_parse("uuid", value))
+    return str(_parse(row_type.KEY, value))
 
 
 def _filter(table: Table, filters: Mapping[str, Any]) -> Sequence[Row]:
     """Equality on a column that the table can find by narrows the rows first; filters of unknown names are dropped."""
     columns = {"id": table.row_type.KEY, **table.row_type.COLUMNS, **table.row_type.VIRTUAL}
+    columns = {name: kind for name, kind in columns.items() if kind != "opaque"}
     tests = list(_tests(table.row_type, columns, filters))
-    found = next((column for column in table.find if filters.get(column)), None)
+    found = next((column for column in table.find if filters.get(column) not in (None, [])), None)
     if found is None:
         rows: Sequence[Row] = table.scan()
     else:
@@ -138,7 +141,7 @@ def _tests(
         if name in columns:
             yield column, _equals(columns[column], column, value)
         elif name in row_type.OPERATORS:
-            yield column, _operates(columns[column], column, operator, value)
+            yield column, _operates({**columns, **row_type.OPERATED}[column], column, operator, value)
 
 
 def _equals(kind: Kind, column: str, value: Any) -> Test:
@@ -198,6 +201,7 @@ def _parse_time(value: str) -> datetime:
 
 _PARSERS: Mapping[Kind, Callable[[Any], Any]] = {
     "uuid": lambda value: str(UUID(value)),
+    "serial": lambda value: str(int(value)),
     "text": _parse_text,
     "integer": int,
     "accounts": int,

@@ -4,16 +4,33 @@ A column is an attribute of the row's class, so that whatever costs time happens
 counted or skipped.
 """
 
+from __future__ import annotations
+
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, cast
 
-from blocks.sandbox.idah_ontology import labeling_configuration
+from blocks.sandbox.idah_ontology import labeling_configuration, video_configuration
+
+IMAGE, VIDEO = "idah-image", "idah-video"
 
 # What a column's values are in the database; it decides how filters are read and which of them are errors.
-# "absent": an attribute without a column. "accounts": a set of account ids, for a filter without an attribute.
-Kind = Literal["uuid", "text", "integer", "number", "boolean", "time", "json", "absent", "accounts"]
+# "serial": an integer that the wire shows as a string. "absent": an attribute without a column. "opaque": filters on it
+# are dropped. "accounts": a set of account ids, for a filter without an attribute.
+Kind = Literal[
+    "uuid",
+    "serial",
+    "text",
+    "integer",
+    "number",
+    "boolean",
+    "time",
+    "json",
+    "absent",
+    "opaque",
+    "accounts",
+]
 
 
 def columns(declaration: str) -> dict[str, Kind]:
@@ -24,6 +41,8 @@ def columns(declaration: str) -> dict[str, Kind]:
 class Row:
     """``COLUMNS`` in wire order; ``VIRTUAL`` can be filtered by but not seen; ``OPERATORS`` go beyond equality.
 
+    ``OPERATED`` are columns that only operators reach.
+
     ``RELATIONS`` are the rows it always points to, by columns such as ``project_id``; ``INCLUDABLE`` is what
     ``included[]`` may ask for.
     """
@@ -33,6 +52,7 @@ class Row:
     KEY: ClassVar[Kind] = "uuid"
     COLUMNS: ClassVar[Mapping[str, Kind]]
     VIRTUAL: ClassVar[Mapping[str, Kind]] = {}
+    OPERATED: ClassVar[Mapping[str, Kind]] = {}
     OPERATORS: ClassVar[frozenset[str]] = frozenset()
     RELATIONS: ClassVar[tuple[str, ...]] = ()
     INCLUDABLE: ClassVar[tuple[str, ...]] = ()
@@ -65,11 +85,15 @@ class Member(Row):
     """A person in the project; ``id`` is not the account's id."""
 
     TYPE = "dataset:project_members"
-    KEY: ClassVar[Kind] = "text"
+    KEY: ClassVar[Kind] = "serial"
     COLUMNS = columns("""
         project_id uuid, account_id integer, name text, email text, role text,
         invited_by_id integer, disabled_at time, created_at time, updated_at time
     """)
+    VIRTUAL = columns("enabled boolean")
+    OPERATED = columns("organization_id integer")
+    OPERATORS = frozenset({"email__match", "role__in", "organization_id__in", "created_at__gte", "created_at__lte"})
+    INCLUDABLE = ("project",)
 
     id: str
     project_id: str
@@ -81,11 +105,19 @@ class Member(Row):
     updated_at: datetime
     invited_by_id: int = 1
     disabled_at: datetime | None = None
+    organization_id: int = 4
+
+    @property
+    def enabled(self) -> bool:
+        return self.disabled_at is None
 
 
 @dataclass(slots=True, eq=False)
 class Dataset(Row):
-    """The counters follow the platform: ``entries_completed_count`` never comes down when an entry is reopened."""
+    """The counters follow the platform: ``entries_completed_count`` never comes down when an entry is reopened.
+
+    ``configuration`` replaces the labelling configuration that follows from the modality.
+    """
 
     TYPE = "dataset:datasets"
     COLUMNS = columns("""
@@ -109,19 +141,16 @@ class Dataset(Row):
     entries_total_count: int = 0
     entries_completed_count: int = 0
     entries_in_progress_count: int = 0
-    modality: str = "idah-image"
-
-    @property
-    def labels(self) -> list[str]:
-        return []
+    modality: str = IMAGE
+    labels: list[str] = field(default_factory=list)
+    workflow_configuration: dict[str, Any] = field(default_factory=dict)
+    configuration: dict[str, Any] | None = None
 
     @property
     def labeling_configuration(self) -> dict[str, Any]:
-        return labeling_configuration()
-
-    @property
-    def workflow_configuration(self) -> dict[str, Any]:
-        return {}
+        if self.configuration is not None:
+            return self.configuration
+        return video_configuration() if self.modality == VIDEO else labeling_configuration()
 
     @property
     def progress(self) -> float:
@@ -136,7 +165,10 @@ class Dataset(Row):
 
 @dataclass(slots=True, eq=False)
 class Entry(Row):
-    """``number`` counts entries up as they are made; ``scene`` is the index of what its media shows."""
+    """``number`` counts entries up as they are made; ``scene`` is the index of what its media shows.
+
+    ``is_video`` tells a scene from a clip.
+    """
 
     TYPE = "dataset:entries"
     COLUMNS = columns("""
@@ -164,6 +196,7 @@ class Entry(Row):
     created_at: datetime
     updated_at: datetime
     is_annotated: bool = True
+    is_video: bool = False
     status: str = "completed"
     wf_step: str = "done"
     priority: int = 0
@@ -181,3 +214,16 @@ class Entry(Row):
     @property
     def participated(self) -> tuple[int | None, ...]:
         return self.assigned_to_id, self.submitted_by_id, self.reviewed_by_id
+
+
+@dataclass(slots=True, eq=False)
+class EntryStat(Row):
+    """Statistics of an entry. The sandbox keeps none, and of their attributes only these two are known."""
+
+    TYPE = "dataset:entry_stats"
+    COLUMNS = columns("entry_id uuid, key text")
+    OPERATORS = frozenset({"entry_id__eq", "entry_id__in", "key__eq", "key__in"})
+
+    id: str
+    entry_id: str
+    key: str

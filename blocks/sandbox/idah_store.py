@@ -1,120 +1,72 @@
-"""The database behind the IDAH sandbox: one project with image datasets, changed by tests while clients read it.
+"""The database behind the IDAH sandbox: its tables, changed by tests while clients read them.
 
-Everything follows from the seed. Entries exist from the start; annotations and medias come into being when they are
-first asked for, so that 50,000 entries start within about a second.
+Timestamps move as on the platform, by a clock of their own that advances a second a change.
 """
 
-from bisect import bisect_left, insort
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from __future__ import annotations
+
+from bisect import insort
 from datetime import datetime, timedelta
-from itertools import chain
-from operator import attrgetter
-from threading import RLock
-from typing import Any, TypeVar
+from typing import Any
 
-from blocks.sandbox.idah_derived import Annotation, Media
-from blocks.sandbox.idah_gallery import MEDIA_KEYS, Content, Gallery
-from blocks.sandbox.idah_mint import SETTLED_AT, Mint
-from blocks.sandbox.idah_rows import Dataset, Entry, Project, Row
-from blocks.sandbox.scenes import Scene
-from blocks.sandbox.shapes import SceneObject
+from blocks.sandbox.idah_derived import Annotation
+from blocks.sandbox.idah_gallery import Content
+from blocks.sandbox.idah_lists import Table, by_id
+from blocks.sandbox.idah_mint import SETTLED_AT
+from blocks.sandbox.idah_rows import IMAGE, Dataset, Entry
+from blocks.sandbox.idah_sync import Export, Job, finish
+from blocks.sandbox.idah_tables import IdahTables
 
-RowT = TypeVar("RowT", bound=Row)
-by_id = attrgetter("id")
+__all__ = ["IdahStore", "Table"]
 
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """Rows in the order of their primary key; ``find`` answers equality on some columns without a look at every row."""
-
-    row_type: type[Row]
-    scan: Callable[[], Sequence[Row]]
-    find: Mapping[str, Callable[[str], Sequence[Row]]]
-
-    def get(self, key: str) -> Row | None:
-        rows = self.find["id"](key) if "id" in self.find else self.scan()
-        return next((row for row in rows if row.id == key), None)
+_UNCHANGED: Any = object()
 
 
-def _merge(lists: Iterable[Sequence[RowT]]) -> list[RowT]:
-    return sorted(chain.from_iterable(lists), key=by_id)
+class IdahStore(IdahTables):
+    """Its methods may be called from any thread while the sandbox serves."""
 
+    _now = SETTLED_AT
 
-class IdahStore:
-    """``entries`` counts per dataset. Its methods may be called from any thread while the sandbox serves."""
+    # Datasets
 
-    def __init__(self, seed: int, *, entries: int, datasets: int) -> None:
-        self.lock = RLock()
-        self.gallery = Gallery(seed)
-        self._mint = Mint(self.gallery)
-        self._now = SETTLED_AT
-        self.project = self._mint.project()
-        self.datasets = [self._mint.dataset(self.project, number) for number in range(datasets)]
-        self.members = {member.account_id: member for member in self._mint.members(self.project)}
-        self._entry: dict[str, Entry] = {}
-        self._entries: dict[str, list[Entry]] = {dataset.id: [] for dataset in self.datasets}
-        self._annotations: dict[str, list[Annotation]] = {}  # by entry, once asked for
-        self._dataset_annotations: dict[str, list[Annotation]] = {}  # by dataset, until something changes
-        self._shown_by: dict[str, Entry] = {}  # by resource: the entry it was uploaded for
-        self._medias: dict[str, list[Media]] = {}  # by resource, once asked for
-        for dataset in self.datasets:
-            for _ in range(entries):
-                self._insert(self._mint.entry(dataset))
-        self.tables: Mapping[str, Table] = {
-            "dataset/projects": Table(Project, lambda: [self.project], {}),
-            "dataset/datasets": Table(Dataset, lambda: self.datasets, {}),
-            "dataset/entries": Table(
-                Entry,
-                lambda: _merge(map(self.entries_of, self._entries)),
-                {"id": lambda key: [self._entry[key]] if key in self._entry else [], "dataset_id": self.entries_of},
-            ),
-            "dataset/annotations": Table(
-                Annotation,
-                lambda: _merge(map(self._annotations_in, self._entries)),
-                {"id": self._annotation, "entry_id": self.annotations_of, "dataset_id": self._annotations_in},
-            ),
-            "media/medias": Table(
-                Media,
-                lambda: _merge(map(self.medias_of, self._shown_by)),
-                {"resource": self.medias_of},
-            ),
-        }
+    def add_dataset(self, name: str, modality: str = IMAGE) -> Dataset:
+        """An empty one behind all others; ``modality`` may be one that no plug-in here has."""
+        with self.lock:
+            dataset = self._mint.dataset(self.project, self._datasets_made, modality)
+            self._datasets_made += 1
+            dataset.name = name
+            dataset.created_at = self._touch(dataset)
+            self.datasets.append(dataset)
+            return dataset
 
-    # Reading
+    def copy_dataset(self, dataset_id: str, name: str) -> Dataset:
+        """As the platform duplicates: entries and annotations are copied, medias are shared."""
+        with self.lock:
+            original = next(dataset for dataset in self.datasets if dataset.id == dataset_id)
+            dataset = self.add_dataset(name, original.modality)
+            for entry in list(self.entries_of(dataset_id)):
+                columns = {one: getattr(entry, one) for one in ("name", "resource", "scene", "status", "wf_step")}
+                copied = self.add_entry(dataset.id, **columns, is_annotated=False)
+                for annotation in self.annotations_of(entry.id):
+                    self.add_annotation(copied.id, annotation.dimensions, annotation.annotation, annotation.metadata)
+            return dataset
 
-    def entries_of(self, dataset_id: str) -> Sequence[Entry]:
-        return self._entries.get(dataset_id, [])
+    def rename_dataset(self, dataset_id: str, name: str) -> None:
+        with self.lock:
+            dataset = next(dataset for dataset in self.datasets if dataset.id == dataset_id)
+            dataset.name = name
+            self._touch(dataset)
 
-    def annotations_of(self, entry_id: str) -> Sequence[Annotation]:
-        entry = self._entry.get(entry_id)
-        if entry is None:
-            return []
-        if entry_id not in self._annotations:
-            amount = self.gallery.count_annotations(entry.scene) if entry.is_annotated else 0
-            # setdefault: of two threads that come here at once, both keep the list of the first.
-            self._annotations.setdefault(entry_id, [self._mint.annotation(entry, order) for order in range(amount)])
-        return self._annotations[entry_id]
+    def delete_dataset(self, dataset_id: str) -> None:
+        """Takes its entries and annotations along and leaves the medias."""
+        with self.lock:
+            for entry in self._entries.pop(dataset_id, []):
+                del self._entry[entry.id]
+                self._annotations.pop(entry.id, None)
+            self.datasets = [dataset for dataset in self.datasets if dataset.id != dataset_id]
+            self._forget_lists()
 
-    def medias_of(self, resource: str) -> Sequence[Media]:
-        """The original and its derived files, in the order of their ids: that is, in no order."""
-        if resource not in self._medias:
-            entry = self._shown_by.get(resource)
-            medias = [self._mint.media(entry, resource, key) for key in MEDIA_KEYS] if entry else []
-            self._medias.setdefault(resource, sorted(medias, key=by_id))
-        return self._medias[resource]
-
-    def scene(self, entry_id: str) -> Scene:
-        """What the entry's media shows: the truth about its annotations."""
-        return self.gallery.scene(self._entry[entry_id].scene)
-
-    def truth(self, annotation_id: str) -> SceneObject | None:
-        """The object behind an annotation; None for the label of a whole entry and for what a test added."""
-        (annotation,) = self._annotation(annotation_id)
-        objects = self.gallery.scene(annotation.entry.scene).objects
-        return None if annotation.given or annotation.order >= len(objects) else objects[annotation.order]
-
-    # Changing: timestamps move as on the platform, by a clock of their own that advances a second a change
+    # Entries
 
     def add_entry(self, dataset_id: str | None = None, **columns: Any) -> Entry:
         """A further entry, of the first dataset unless told otherwise; ``columns`` replace what it would have.
@@ -132,7 +84,39 @@ class IdahStore:
                 entry.scene = self._shown_by[entry.resource].scene
             entry.created_at = self._touch(dataset, entry)
             self._insert(entry)
+            dataset.entries_total_count += 1
+            self._count_in(dataset, entry.status, 1)
             return entry
+
+    def change_entry(self, entry_id: str, **columns: Any) -> None:
+        """Of columns that no counter depends on, such as ``name``, ``resource`` or ``assigned_to_id``."""
+        with self.lock:
+            entry = self._entry[entry_id]
+            for name, value in columns.items():
+                setattr(entry, name, value)
+            self._touch(self._dataset(entry), entry)
+
+    def move_entry(self, entry_id: str, status: str, wf_step: str) -> None:
+        """Through the workflow. The dataset counts what *becomes* completed or errored, and never takes that back."""
+        with self.lock:
+            entry = self._entry[entry_id]
+            dataset = self._dataset(entry)
+            if status != entry.status:
+                if entry.status == "in_progress":
+                    self._count_in(dataset, entry.status, -1)
+                self._count_in(dataset, status, 1)
+            entry.status, entry.wf_step = status, wf_step
+            self._touch(dataset, entry)
+
+    def reopen_entry(self, entry_id: str) -> None:
+        """Back to the annotators."""
+        self.move_entry(entry_id, "in_progress", "annotate")
+
+    def complete_entry(self, entry_id: str) -> None:
+        self.move_entry(entry_id, "completed", "done")
+
+    def fail_entry(self, entry_id: str) -> None:
+        self.move_entry(entry_id, "errored", "error")
 
     def delete_entry(self, entry_id: str) -> None:
         """Takes its annotations along and leaves its medias."""
@@ -141,26 +125,12 @@ class IdahStore:
             dataset = self._dataset(entry)
             self._entries[dataset.id].remove(entry)
             self._annotations.pop(entry_id, None)
-            self._dataset_annotations.clear()
-            self._count(dataset, entry.status, -1)
+            self._forget_lists()
+            self._count_in(dataset, entry.status, -1)
             dataset.entries_total_count -= 1
             self._touch(dataset)
 
-    def reopen_entry(self, entry_id: str) -> None:
-        """Back to the annotators; the dataset's count of completed entries stays, as on the platform."""
-        with self.lock:
-            entry = self._entry[entry_id]
-            entry.status, entry.wf_step = "in_progress", "annotate"
-            self._count(self._dataset(entry), entry.status, 1)
-            self._touch(self._dataset(entry), entry)
-
-    def complete_entry(self, entry_id: str) -> None:
-        with self.lock:
-            entry = self._entry[entry_id]
-            self._count(self._dataset(entry), entry.status, -1)
-            entry.status, entry.wf_step = "completed", "done"
-            self._count(self._dataset(entry), entry.status, 1)
-            self._touch(self._dataset(entry), entry)
+    # Annotations
 
     def add_annotation(
         self,
@@ -168,53 +138,90 @@ class IdahStore:
         dimensions: Any,
         annotation: dict[str, Any] | None = None,
         metadata: dict[str, Any] | None = None,
+        id: str | None = None,  # noqa: A002 - the column's name
     ) -> Annotation:
-        """Any JSON goes, as on the platform, which checks none of it."""
+        """Any JSON goes, as on the platform, which checks none of it. Sorts last unless its id is chosen."""
         with self.lock:
             entry = self._entry[entry_id]
             added = self._mint.new_annotation(entry, Content(dimensions, annotation or {}, metadata))
+            added.id = id or added.id
             added.created_at = self._touch(self._dataset(entry), entry, added)
-            insort(self._change_annotations(entry), added, key=by_id)
+            insort(self._own_annotations(entry), added, key=by_id)
+            self._datasets_with_additions.add(entry.dataset_id)
             return added
+
+    def change_annotation(
+        self,
+        annotation_id: str,
+        *,
+        dimensions: Any = _UNCHANGED,
+        annotation: Any = _UNCHANGED,
+        metadata: Any = _UNCHANGED,
+    ) -> None:
+        """Moves the ``updated_at`` of the annotation, its entry and its dataset."""
+        with self.lock:
+            (changed,) = self._annotation(annotation_id)
+            before = (changed.dimensions, changed.annotation, changed.metadata)
+            after = (dimensions, annotation, metadata)
+            changed.given = Content(
+                *(old if new is _UNCHANGED else new for old, new in zip(before, after, strict=True))
+            )
+            self._touch(self._dataset(changed.entry), changed.entry, changed)
 
     def delete_annotation(self, annotation_id: str) -> None:
         """Leaves no trace in the ``updated_at`` of the entry or the dataset, as on the platform."""
         with self.lock:
             (annotation,) = self._annotation(annotation_id)
-            self._change_annotations(annotation.entry).remove(annotation)
+            self._own_annotations(annotation.entry).remove(annotation)
+
+    # Medias
+
+    def set_media(self, resource: str, key: str = "", **given: Any) -> None:
+        """Columns of a row (``size``, ``meta``, ``mime_type``, ``filename``), true or not, or its file's ``content``.
+
+        ``content=None``: the storage has lost the file, and the row does not know. Entries of the resource share it.
+        """
+        with self.lock:
+            media = self.media(resource, key)
+            if media is None:
+                raise KeyError(f"There is no media {key!r} of {resource!r}.")
+            media.given = {**(media.given or {}), **given}
+
+    def set_media_size(self, resource: str, key: str, size: int) -> None:
+        """What the row says, and therefore the Content-Length; the file stays as long as it is."""
+        self.set_media(resource, key, size=size)
 
     def delete_media(self, resource: str, key: str = "") -> None:
         """Removes one file and its row; entries keep pointing to it."""
         with self.lock:
             self._medias[resource] = [media for media in self.medias_of(resource) if media.key != key]
+            self._forget_medias()
 
-    # Keeping them in order
+    # Exports of the platform's own
 
-    def _insert(self, entry: Entry) -> None:
-        insort(self._entries[entry.dataset_id], entry, key=by_id)
-        self._entry[entry.id] = entry
-        self._dataset_annotations.clear()
-        if entry.resource is not None:
-            self._shown_by.setdefault(entry.resource, entry)
-        dataset = self._dataset(entry)
-        dataset.entries_total_count += 1
-        self._count(dataset, entry.status, 1)
+    def start_export(self, export_id: str) -> None:
+        with self.lock:
+            _, job = self._job(export_id)
+            job.status, job.updated_at = "running", self._touch()
 
-    def _annotations_in(self, dataset_id: str) -> Sequence[Annotation]:
-        if dataset_id not in self._dataset_annotations:
-            entries = self.entries_of(dataset_id)
-            self._dataset_annotations[dataset_id] = _merge(self.annotations_of(entry.id) for entry in entries)
-        return self._dataset_annotations[dataset_id]
+    def finish_export(self, export_id: str, content: bytes = b"UPD\n") -> None:
+        with self.lock:
+            export, job = self._job(export_id)
+            finish(self._mint, export, job, content)
+            job.updated_at = self._touch()
 
-    def _annotation(self, annotation_id: str) -> Sequence[Annotation]:
-        for rows in map(self._annotations_in, self._entries):
-            place = bisect_left(rows, annotation_id, key=by_id)
-            if rows[place : place + 1] and rows[place].id == annotation_id:
-                return [rows[place]]
-        return []
+    def fail_export(self, export_id: str) -> None:
+        with self.lock:
+            _, job = self._job(export_id)
+            job.status, job.updated_at = "errored", self._touch()
 
-    def _change_annotations(self, entry: Entry) -> list[Annotation]:
-        self._dataset_annotations.clear()
+    def _job(self, export_id: str) -> tuple[Export, Job]:
+        export = next(export for export in self.exports if export.id == export_id)
+        return export, next(job for job in self.jobs if job.id == export.job_id)
+
+    def _own_annotations(self, entry: Entry) -> list[Annotation]:
+        """The list to change."""
+        self._joined.clear()
         self.annotations_of(entry.id)
         return self._annotations[entry.id]
 
@@ -222,8 +229,8 @@ class IdahStore:
         return next(dataset for dataset in self.datasets if dataset.id == entry.dataset_id)
 
     @staticmethod
-    def _count(dataset: Dataset, status: str, change: int) -> None:
-        if status == "completed":
+    def _count_in(dataset: Dataset, status: str, change: int) -> None:
+        if status in {"completed", "errored"}:
             dataset.entries_completed_count += change
         elif status == "in_progress":
             dataset.entries_in_progress_count += change

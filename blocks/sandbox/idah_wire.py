@@ -1,6 +1,9 @@
 """How IDAH answers: pretty-printed JSON, two shapes of errors, and a Content-Type that depends on the request."""
 
+from __future__ import annotations
+
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Self
 
 import orjson
@@ -29,6 +32,10 @@ class WireError(Exception):
     @classmethod
     def unauthorized(cls, detail: str = "unauthorized_access") -> Self:
         return cls(401, "Verse::Error::Authorization", detail)
+
+    @classmethod
+    def forbidden(cls, row_type: str) -> Self:
+        return cls(403, "Verse::Error::Unauthorized", f"unauthorized action `read` on `{row_type}`")
 
     @classmethod
     def no_record(cls, **key: str) -> Self:
@@ -62,18 +69,23 @@ class WireError(Exception):
         return web.Response(body=to_json(document), status=self.status, content_type="application/json")
 
 
-def json_response(request: web.Request, document: dict[str, Any]) -> web.Response:
+def json_response(request: web.Request, document: Any) -> web.Response:
     """Plain ``application/json`` for a request without a Content-Type: that is, for every normal GET."""
     content_type = "application/vnd.api+json" if hdrs.CONTENT_TYPE in request.headers else "application/json"
     return web.Response(body=to_json(document), content_type=content_type)
 
 
-def to_json(document: dict[str, Any]) -> bytes:
+def to_json(document: Any) -> bytes:
     return orjson.dumps(document, option=orjson.OPT_INDENT_2 | orjson.OPT_PASSTHROUGH_DATETIME, default=_wire_value)
 
 
 def _wire_value(value: object) -> str:
-    """Times lose their fraction on the way out, although the database compares with it."""
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M:%S} +0000"
+        return _wire_time(value)
     raise TypeError(f"{type(value).__name__} has no JSON form")
+
+
+@lru_cache(maxsize=4096)
+def _wire_time(value: datetime) -> str:
+    """Times lose their fraction on the way out, although the database compares with it."""
+    return f"{value:%Y-%m-%d %H:%M:%S} +0000"

@@ -72,6 +72,15 @@ def draw_scene(seed: int, index: int) -> Scene:
     return Scene(width, height, SKIES[time_of_day], tuple(objects), time_of_day if count else None)
 
 
+def draw_crowd(seed: int, index: int, count: int) -> Scene:
+    """A scene of exactly ``count`` boxes and no label of the whole: cheap, whatever the number."""
+    rng = random.Random(f"{seed}:crowd:{index}")
+    width, height = rng.randint(240, 400), rng.randint(180, 300)
+    categories = tuple(CATEGORIES)
+    boxes = [SceneObject(rng.choice(categories), _box(rng, width, height), {"occluded": False}) for _ in range(count)]
+    return Scene(width, height, SKIES["day"], tuple(boxes), None)
+
+
 def _open_scene(seed: int, index: int) -> tuple[random.Random, int]:
     rng = random.Random(f"{seed}:{index}")
     return rng, 0 if is_negative(index) else rng.randint(FEWEST_OBJECTS, MOST_OBJECTS)
