@@ -11,18 +11,20 @@ from pydantic import ValidationError
 
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
+from blocks.signing import SigningKey
 from blocks.source import Source
 from blocks.storage import refuse_credentials
 from blocks.target import Target
+from blocks.upd import UpdSource
 from blocks.workspace import Workspace
 from exporters.errors import RequestError
 from exporters.validation import wrong_values
 
-AnySource = IdahSource | FolderSource
-SOURCES: tuple[type[AnySource], ...] = (IdahSource, FolderSource)
-BLOCKS: tuple[type[Block], ...] = (*SOURCES, Target, Workspace)
+AnySource = IdahSource | FolderSource | UpdSource
+SOURCES: tuple[type[AnySource], ...] = (IdahSource, FolderSource, UpdSource)
+BLOCKS: tuple[type[Block], ...] = (*SOURCES, Target, Workspace, SigningKey)
 
-SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST or folder:PATH"
+SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, folder:PATH or upd:FILE"
 FROM_ENVIRONMENT = (
     *("api_key", "email", "password", "ca_bundle", "verify_ssl", "proxy"),
     *("connections", "timeout_seconds", "allow_partial"),
@@ -40,6 +42,9 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
     if text.startswith("folder:"):
         refuse_credentials(text.removeprefix("folder:"))
         return FolderSource(url=_without(text, "folder:"))
+    if text.startswith("upd:"):
+        refuse_credentials(text.removeprefix("upd:"))
+        return UpdSource(url=_without(text, "upd:"))
     if text.startswith(("idah+http://", "idah+https://")):
         url = _without(text, "idah+")
         if "@" in url.split("/")[2]:
@@ -63,7 +68,9 @@ def _from_environment(url: str, environment: Mapping[str, str]) -> IdahSource:
         return IdahSource(url=url, **{name: value for name, value in given.items() if value})
     except ValidationError as error:
         secrets = ("api_key", "password", "proxy")
-        raise RequestError(f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}.") from None
+        raise RequestError(
+            f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}."
+        ) from None
 
 
 def find_target(text: str) -> Target:

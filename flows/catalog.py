@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from argparse import Namespace
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from blocks.storage import Storage
 from exporters import registry
+from exporters.errors import quoted
 from flows import formats
-from flows.verify import verify
+from flows.verify import Verdict, verify
+from flows.verify_signatures import Demand
 
 SOUND, BROKEN = 0, 1
 
@@ -34,19 +38,27 @@ def formats_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
 
 def verify_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     url = arguments.url
-    verdict = verify(Storage(url if "://" in url else os.path.abspath(url)))  # noqa: PTH100 - a URL, not a path, to fsspec
+    demand = Demand(Path(arguments.trust) if arguments.trust else None, is_required=arguments.signed)
+    place = Storage(url if "://" in url else os.path.abspath(url))  # noqa: PTH100 - a URL, not a path, to fsspec
+    verdict = verify(place, demand)
     document = {
         "url": verdict.url,
         "export_id": verdict.export_id,
         "files": verdict.files,
         "bytes": verdict.bytes,
         "problems": list(verdict.problems),
+        "signed": [{"file": one.file, "dataset": one.dataset, "by": list(one.signers)} for one in verdict.signed],
     }
     if verdict.problems:
         lines = [f"{verdict.url} is not what was delivered:", *(f"  {problem}" for problem in verdict.problems)]
         return BROKEN, "\n".join(lines), document
-    return (
-        SOUND,
-        f"{verdict.url} is whole: {verdict.files:,} files, {verdict.bytes:,} bytes, all as delivered.",
-        document,
-    )
+    text = f"{verdict.url} is whole: {verdict.files:,} files, {verdict.bytes:,} bytes, all as delivered."
+    return SOUND, "\n".join([text, *_signatures(verdict, demand)]), document
+
+
+def _signatures(verdict: Verdict, demand: Demand) -> Iterator[str]:
+    """Who signed what, and how far that was looked into."""
+    for one in verdict.signed:
+        signers = " and ".join(map(quoted, one.signers))
+        unasked = "" if demand.trust else "; whether to trust that, --trust CA.pem says"
+        yield f"  {quoted(one.dataset)} in {one.file} is signed by {signers}{unasked}"

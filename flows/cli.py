@@ -20,7 +20,7 @@ Outcome = tuple[int, str, dict[str, Any]]
 """Exit status, text for people, object for `--json`."""
 
 EPILOG = """\
-SOURCE is a saved block (idah/production), idah+https://HOST, or folder:PATH.
+SOURCE is a saved block (idah/production), idah+https://HOST, folder:PATH, or upd:FILE.
 Secrets come from a saved block or the environment: OUTHAUL_API_KEY, or OUTHAUL_EMAIL and OUTHAUL_PASSWORD.
 URL is a path or anything fsspec reaches (s3://bucket/folder, with AWS_* variables), or block:NAME for a saved target.
 
@@ -220,6 +220,8 @@ def _add_datasets(commands: Any) -> None:
 def _add_verify(commands: Any) -> None:
     command = _add(commands, "verify", "Check a delivered export against its manifest.")
     command.add_argument("url", metavar="URL", help="the export's folder, or the one above for the newest")
+    command.add_argument("--trust", metavar="CA.pem", default="", help="every dataset must be signed under these roots")
+    command.add_argument("--signed", action="store_true", help="every dataset must be signed, by whomever")
 
 
 def _add_sandbox(commands: Any) -> None:
@@ -228,6 +230,25 @@ def _add_sandbox(commands: Any) -> None:
     command.add_argument("--entries", type=_between(0, 10_000_000), metavar="N", default=24, help="(default: 24)")
     command.add_argument("--port", type=_between(0, 65_535), metavar="P", default=8717, help="(default: 8717)")
     command.add_argument("--seed", type=int, metavar="S", default=7, help="the same seed draws the same pictures")
+    command.add_argument(
+        "--datasets", type=_between(0, 1000), metavar="N", default=1, help="of pictures, of so many entries each"
+    )
+    command.add_argument(
+        "--video-datasets", type=_between(0, 1000), metavar="N", default=0, help="of videos, besides (default: 0)"
+    )
+    command.add_argument(
+        "--latency", type=_between(0, 60_000), metavar="MS", default=0, help="milliseconds before each answer"
+    )
+    command.add_argument(
+        "--media-bytes", type=_between(1, 1 << 30), metavar="B", default=None, help="size of each picture's file"
+    )
+    command.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND=SHARE",
+        help="what goes wrong with which share of requests, such as 503=0.05, 429:2=0.1, reset=0.01 or truncate=0.02",
+    )
 
 
 def _add_plugin(commands: Any) -> None:

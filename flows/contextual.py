@@ -32,6 +32,7 @@ from exporters.tally import Tally
 from flows import progress
 from flows.contextual_messages import Broke, Delayed, Done, FetchedEntries, Job
 from flows.contextual_process import run_process
+from flows.contextual_secrets import public_digest, secrets_of, with_paths
 from flows.index import Member, Run
 from flows.policy import PATIENT, by_content
 from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan
@@ -55,8 +56,9 @@ def facts(task: dict[str, Any]) -> list[Any]:
     exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
     fetched = [[one.sha256, one.shard.dataset_index] for one in task["fetched"]]
     files = [one.sha256 for one in task["files"]]
-    asked = [plan.datasets, request.media, request.on_error, plan.name]
-    return [metadata.version("outhaul"), *exporter, fetched, files, *asked]
+    asked = [plan.datasets, request.media, request.on_error, plan.name, plan.source]
+    signed = public_digest(plan.exporter_options())
+    return [metadata.version("outhaul"), *exporter, fetched, files, *asked, signed]
 
 
 @task(
@@ -92,14 +94,14 @@ def run_exporter(
 def _job(
     fetched: Sequence[FetchedShard], files: Sequence[FetchedMedia], plan: Plan, workspace: Workspace, folder: str
 ) -> Job:
-    exporter = plan.exporter()
+    exporter, options = plan.exporter(), plan.exporter_options()
     cls = getattr(exporter, "written_as", None) or type(exporter)
     outcomes: list[str | None] = [one.path for one in files] or [None] * len(fetched)
     return Job(
         exporter=plan.request.exporter,
         code_digest=plan.code_digest,
         written_as=(cls.__module__, cls.__qualname__),
-        options=plan.request.options,  # as they were given: the plan's are those for the manifest
+        options=with_paths(options, plan.request.options),  # as given: the plan's are those for the manifest
         workspace_url=workspace.url,
         workspace_options=workspace.options.get_secret_value(),
         datasets=plan.datasets,
@@ -115,6 +117,8 @@ def _job(
             for one, outcome in zip(fetched, outcomes, strict=True)
         ),
         media=plan.request.media,
+        origin=plan.source,
+        secrets=secrets_of(options),
         skips_faults=plan.request.on_error == "skip",
         folder=folder,
     )

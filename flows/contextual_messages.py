@@ -35,9 +35,16 @@ class Job(Struct, frozen=True, kw_only=True):
     datasets: str
     shards: tuple[FetchedEntries, ...]
     media: MediaChoice
+    origin: dict[str, str]
+    """Who the entries come from, as the manifest names it."""
+    secrets: dict[str, str]
+    """What the exporter is given beside its options."""
     skips_faults: bool
     folder: str
     """Everything that the exporter writes lies in here; whoever made it removes it."""
+
+    def __repr__(self) -> str:
+        return f"Job({self.exporter!r})"  # the rest may hold secrets
 
 
 class Moved(Struct, frozen=True, tag="moved"):

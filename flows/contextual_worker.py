@@ -157,6 +157,8 @@ def _context(job: Job, exporter: ContextualExporter, source: FetchedSource, wire
         log=logging.getLogger(job.exporter),
         report=wire.move,
         skips_faults=job.skips_faults,
+        origin=job.origin,
+        secrets=job.secrets,
     )
 
 

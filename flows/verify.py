@@ -25,8 +25,10 @@ from flows.manifest import (
     decode_manifest,
     decode_receipt,
 )
+from flows.verify_signatures import Demand, SignedDataset, verify_signatures
 
 OWN = (MANIFEST, RECEIPT)
+NO_DEMAND = Demand()
 
 _REMAINS = re.compile(r"\..+\.[0-9a-f]{16}\.part")
 """How `Storage.write` calls a file before it is whole."""
@@ -43,16 +45,21 @@ class Verdict:
     files: int
     bytes: int
     problems: tuple[str, ...]
+    signed: tuple[SignedDataset, ...] = ()
+    """Datasets with signatures, good or not."""
 
 
-def verify(storage: Storage) -> Verdict:
-    """Check every file of an export by size and SHA-256, and that there are no others. Reads each byte once.
+def verify(storage: Storage, demand: Demand = NO_DEMAND) -> Verdict:
+    """Check every file of an export by size and SHA-256, that there are no others, and the signatures there are.
+
+    Reads each byte once, and those of a UPD file once more.
 
     Args:
         storage: the folder of an export, or the one above it, whose newest export is then taken.
+        demand: what is asked of signatures.
 
     Raises:
-        RequestError: there is no export here at all.
+        RequestError: there is no export here at all, or signatures cannot be checked as asked.
     """
     folder = _folder(storage)
     manifest_data = _read(storage, f"{folder}{MANIFEST}")
@@ -69,8 +76,10 @@ def verify(storage: Storage) -> Verdict:
         return Verdict(shown, receipt.export_id if receipt else "", 0, 0, tuple(problems))
     check = _check_directory if manifest.package.kind == "directory" else _check_archive
     problems += check(storage, folder, manifest)
+    signatures = verify_signatures(storage, folder, manifest, demand)
+    problems += signatures.problems
     size = sum(file.size for file in manifest.files)
-    return Verdict(shown, manifest.export_id, len(manifest.files), size, tuple(problems))
+    return Verdict(shown, manifest.export_id, len(manifest.files), size, tuple(problems), signatures.datasets)
 
 
 def _folder(storage: Storage) -> str:

@@ -12,6 +12,7 @@ import logging
 import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NoReturn
 
 from pydantic import BaseModel
@@ -26,6 +27,7 @@ from exporters.errors import FatalError
 from exporters.tally import Tally
 
 FIRST_WAIT_SECONDS = 10.0
+NOTHING: Mapping[str, str] = MappingProxyType({})
 
 
 class OptionsView(Mapping[str, Any]):
@@ -65,6 +67,8 @@ class Context:
         log: where `context.log` goes; the standard `logging` of the exporter's own modules goes the same way.
         report: told how far the run is, from 0 to 1, whenever it has moved.
         skips_faults: whether the run goes on without entries that something is wrong with.
+        origin: who the entries come from, in the words of the manifest.
+        secrets: what the exporter is given beside its options, by name, and nobody else is.
     """
 
     def __init__(
@@ -76,7 +80,11 @@ class Context:
         log: logging.Logger,
         report: Callable[[float], None] = lambda _fraction: None,
         skips_faults: bool = False,
+        origin: Mapping[str, str] = NOTHING,
+        secrets: Mapping[str, str] = NOTHING,
     ) -> None:
+        self.origin = origin
+        self.secrets = secrets
         self.options = OptionsView(options)
         self.io = io
         self.log = log

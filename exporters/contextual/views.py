@@ -202,6 +202,11 @@ class MediaContext:
         name = naming.safe_component(naming.with_extension(name, self.model.mime_type))
         return naming.told_apart(name, self.model.id)
 
+    @property
+    def missing(self) -> str:
+        """Why the run has no bytes of this media; empty when it has."""
+        return self._passage.source.missing(self.model)
+
     def open(self) -> IO[bytes]:
         """The bytes as a stream, to be closed by the caller.
 
@@ -236,5 +241,5 @@ class MediaContext:
         return folder / "media"
 
     def _require(self) -> None:
-        if missing := self._passage.source.missing(self.model):
+        if missing := self.missing:
             raise FatalError(f"There are no bytes of media {self.model.id}: {missing}; export with --media all.")

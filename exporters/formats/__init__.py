@@ -1,5 +1,6 @@
 """The formats, one module each; what begins with a format's name is a part of it, the rest is shared by several."""
 
+from exporters.contextual.exporter import adapt
 from exporters.formats.ango import AngoExporter
 from exporters.formats.coco import CocoExporter
 from exporters.formats.conll import ConllExporter
@@ -27,6 +28,7 @@ from exporters.formats.pascal_voc import PascalVocExporter
 from exporters.formats.spacy import SpacyExporter
 from exporters.formats.tfrecord import TfrecordExporter
 from exporters.formats.transcripts import TranscriptsExporter
+from exporters.formats.upd import UpdExporter
 from exporters.formats.webdataset import WebdatasetExporter
 from exporters.formats.xml import XmlExporter
 from exporters.formats.yolo import YoloExporter, YoloObbExporter, YoloPoseExporter, YoloSegmentExporter
@@ -57,6 +59,7 @@ BUILTIN = (
     SpacyExporter,
     TfrecordExporter,
     TranscriptsExporter,
+    adapt(UpdExporter),
     WebdatasetExporter,
     XmlExporter,
     YoloExporter,

@@ -13,10 +13,12 @@ from pydantic import SecretStr
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
+from blocks.upd import UpdSource
 from exporters.formats.jsonl import ENTRIES
 from exporters.model import Media
 from tests.blocks.samples import ask_idah, box, coco, exported, image, lay_out, pack, picture_bytes
 from tests.conformance.sources import CANARY, SourceCase, SourceConformance
+from tests.fakes.upd import archived, forget_media
 
 
 class TestIdah(SourceConformance):
@@ -102,3 +104,17 @@ class TestZippedCoco(SourceConformance):
             pack(archive, {name: data for name, data in files.items() if name != media.ref})
 
         return _coco_case(str(archive), files, lose, str(tmp_path))
+
+
+class TestUpd(SourceConformance):
+    @pytest.fixture
+    def case(self, tmp_path: Path) -> SourceCase:
+        archive = archived(tmp_path / "street.upd")
+        return SourceCase(
+            open=lambda: UpdSource(url=str(archive.path)),
+            pictures=archive.pictures,
+            records=archive.records,
+            lose=lambda media: forget_media(archive.path, media.ref.removeprefix("local:"), media.key),
+            locked=lambda: UpdSource(url=str(tmp_path / "nowhere.upd"), options=SecretDict({"token": CANARY})),
+            private=[str(tmp_path)],
+        )

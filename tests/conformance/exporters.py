@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import io
+import logging
+import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path, PurePosixPath, PureWindowsPath
@@ -17,11 +20,13 @@ from typing import IO, Any
 from msgspec.structs import replace
 
 from exporters import ExporterOptions, Shard, read_options
-from exporters.base import Exporter
+from exporters.base import BaseExporter, Exporter
 from exporters.classes import ClassMap
+from exporters.contextual import Context, ContextualExporter, Counts, Faulty, IoContext
+from exporters.contextual.product import product_files
 from exporters.model import Box, Dataset, Entry, Media, Shape
-from exporters.pictures.upright import MediaFile
-from exporters.shard import MediaChoice
+from exporters.pictures.upright import MediaFile, settle
+from exporters.shard import DERIVED_NOT_ASKED_FOR, MEDIA_NOT_ASKED_FOR, MediaChoice
 from exporters.tally import Tally
 from exporters.testing.sharded import run_shards
 from tests.fakes.datasets import TEXT, fetched, media_bytes, one_of_each
@@ -51,7 +56,7 @@ class Export:
 
 
 def run_export(
-    exporter: Exporter[Any],
+    exporter: BaseExporter[Any],
     datasets: Sequence[Dataset],
     entries: Entries | Sequence[Entry],
     *,
@@ -62,9 +67,16 @@ def run_export(
     skips_faults: bool = False,
     watch: Callable[[Iterable[Entry], Shard[Any]], Iterable[Entry]] | None = None,
 ) -> Export:
-    """A whole export. `entries` by dataset id, or those of the only dataset; `watch` may look at them as they pass."""
+    """A whole export. `entries` by dataset id, or those of the only dataset; `watch` may look at them as they pass.
+
+    A contextual exporter sees no shards: their size means nothing to it, and nobody watches.
+    """
     by_dataset = entries if isinstance(entries, Mapping) else {datasets[0].id: entries}
     read: ExporterOptions = read_options(exporter, options or {})
+    if isinstance(exporter, ContextualExporter):
+        source = FetchedEntries(datasets, by_dataset, media, files)
+        return _run_contextual(exporter, read, source, skips_faults=skips_faults)
+    assert isinstance(exporter, Exporter)
     cut = [
         (index, chunk)
         for index, dataset in enumerate(datasets)
@@ -85,6 +97,56 @@ def run_export(
     return Export(made.files, made.medias, made.tally, made.classes)
 
 
+def _run_contextual(
+    exporter: ContextualExporter, options: ExporterOptions, source: FetchedEntries, *, skips_faults: bool
+) -> Export:
+    """What the process of a contextual exporter does, in this one."""
+    with tempfile.TemporaryDirectory() as folder, closing(IoContext(Path(folder))) as product:
+        log = logging.getLogger(exporter.name)
+        context = Context(source, options, product, log=log, skips_faults=skips_faults)
+        exporter.export(context)
+        files = {path: file.read_bytes() for path, file in product_files(context.finish(), "export")}
+    return Export(files, {}, context.tally(), ClassMap(()))
+
+
+class FetchedEntries:
+    """Entries with their files as a run has fetched them, for a contextual exporter to read."""
+
+    def __init__(self, datasets: Sequence[Dataset], entries: Entries, media: MediaChoice, files: Files) -> None:
+        self.datasets = datasets
+        self._entries = entries
+        self._media = media
+        self._files = files
+        self._contents = _Contents(entries)
+        self._found: dict[str, MediaFile | str] = {}
+        """Files of the entry that is looked at, by the ids of its medias."""
+
+    def counts(self, dataset: Dataset) -> Counts:
+        entries = self._entries.get(dataset.id, ())
+        medias = sum(len(one.medias) for one in entries)
+        return Counts(len(entries), sum(len(one.annotations) for one in entries), medias)
+
+    def entries(self, dataset: Dataset) -> Iterator[Entry | Faulty]:
+        for entry in self._entries.get(dataset.id, ()):
+            self._found = {one.id: self._files(one) for one in entry.medias if not self.missing(one)}
+            faults = [file for file in self._found.values() if isinstance(file, str)]
+            original = self._found.get(entry.original.id) if entry.original else None
+            yield Faulty(entry, faults[0]) if faults else settle(entry, original)  # type: ignore[arg-type]
+
+    def missing(self, media: Media) -> str:
+        if self._media == "none":
+            return MEDIA_NOT_ASKED_FOR
+        return DERIVED_NOT_ASKED_FOR if media.key and self._media == "original" else ""
+
+    def open(self, media: Media) -> IO[bytes]:
+        file = self._found[media.id]
+        assert isinstance(file, MediaFile)
+        return self._contents.open(file)
+
+    def path(self, media: Media) -> Path | None:
+        return None
+
+
 class _Contents:
     """Bytes of fetched files, made when the first of them is asked for."""
 
@@ -103,7 +165,7 @@ def _medias(entries: Entries) -> Iterator[Media]:
     return (media for some in entries.values() for entry in some for media in entry.medias)
 
 
-def suited(exporter: Exporter[Any], entries: Iterable[Entry]) -> list[Entry]:
+def suited(exporter: BaseExporter[Any], entries: Iterable[Entry]) -> list[Entry]:
     """The entries as a format can have them: of a modality that it holds, with a shape that it holds for each box."""
     holds = exporter.holds
     kind = "image" if holds.modalities is None or "image" in holds.modalities else min(holds.modalities)

@@ -1,0 +1,125 @@
+"""Media that a UPD file only links to, fetched from the web. Nobody's credentials are known here, so none are sent."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from importlib import metadata
+
+import aiohttp
+from yarl import URL
+
+from blocks import http
+from blocks.idah_client import FileAnswer
+from blocks.pictures import Header, Picture
+from blocks.source import CannotResumeError, MediaReader
+from blocks.upd_rows import is_link
+from exporters.errors import OuthaulError, RetriableError, SkippableError
+from exporters.model import Media
+
+SILENCE_SECONDS = 30.0
+MOST_REDIRECTS = 5
+
+
+class Links(MediaReader):
+    """Reads media whose `ref` is a web address."""
+
+    def __init__(self, session: aiohttp.ClientSession) -> None:
+        self._session = session
+        self._marks: dict[str, str] = {}
+        """Of files that broke off, and whose rest can be asked for; empty where the far end gives no mark."""
+
+    def read(self, media: Media) -> AsyncGenerator[bytes, None]:
+        return self._chunks(media, 0)
+
+    async def resume(self, media: Media, offset: int) -> AsyncGenerator[bytes, None]:
+        if media.ref not in self._marks:
+            raise CannotResumeError(f"The media {media.id} is sent from its beginning only.")
+        async with aclosing(self._chunks(media, offset)) as chunks:
+            async for chunk in chunks:
+                yield chunk
+
+    async def picture(self, media: Media) -> Picture | None:
+        """Width and height of a linked picture; None where it cannot be had, which its download will tell."""
+        header = Header()
+
+        async def look() -> None:
+            async with aclosing(self._chunks(media, 0)) as chunks:
+                async for chunk in chunks:
+                    if header.feed(chunk):
+                        break
+
+        try:
+            await http.patiently(look)
+        except OuthaulError:
+            return None
+        return header.result
+
+    async def _chunks(self, media: Media, offset: int) -> AsyncGenerator[bytes, None]:
+        url = media.ref
+        mark = self._marks.pop(url, "")
+        async with self._open(media, offset, mark) as answer:
+            if answer.offset != offset:
+                raise CannotResumeError(f"The media {media.id} was sent from another place than it was asked for.")
+            if answer.is_resumable:
+                self._marks[url] = answer.etag
+            async with aclosing(answer.chunks()) as chunks:
+                async for chunk in chunks:
+                    yield chunk
+            self._marks.pop(url, None)
+
+    @asynccontextmanager
+    async def _open(self, media: Media, offset: int, mark: str) -> AsyncIterator[FileAnswer]:
+        headers = {"Range": f"bytes={offset}-"} | ({"If-Range": mark} if mark else {}) if offset else {}
+        try:
+            host = http.host_of(media.ref)
+            url = URL(media.ref)
+        except (OuthaulError, ValueError):
+            raise _not_of_the_web(media) from None
+        if not is_link(media.ref):
+            raise _not_of_the_web(media)
+        async with http.translated(host):
+            try:
+                request = await self._session.get(
+                    url, headers=headers, max_redirects=MOST_REDIRECTS, proxy=http.proxy_for(media.ref)
+                )
+            except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
+                raise _not_of_the_web(media) from None
+            async with request as response:
+                _check(response, host, media, (200, 206, 416) if offset else (200,))
+                yield FileAnswer(response, host)
+
+
+@asynccontextmanager
+async def links(connections: int) -> AsyncIterator[Links]:
+    """A reader of linked media: no cookies are kept, and no credentials of this machine are used."""
+    async with aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=connections),
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_SECONDS),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,  # nor those of a .netrc
+        auto_decompress=False,
+        read_bufsize=http.CHUNK_BYTES,
+        headers={"User-Agent": f"outhaul/{metadata.version('outhaul')}", "Accept-Encoding": "identity"},
+    ) as session:
+        yield Links(session)
+
+
+def _not_of_the_web(media: Media) -> SkippableError:
+    return SkippableError(media.id, "its media lies at an address that is not one of the web, and is not read")
+
+
+def _check(response: aiohttp.ClientResponse, host: str, media: Media, expected: tuple[int, ...]) -> None:
+    """One address of a file of many: what is wrong with it costs the entries that it belongs to, and no others."""
+    status = response.status
+    if status in (401, 403, 407):
+        raise SkippableError(media.id, f"its media may not be read without a login ({status})")
+    if status in (404, 410):
+        raise SkippableError(media.id, f"its media is gone from where the file says it is ({status})")
+    if 400 <= status < 500 and status not in (408, 416, 425, 429):
+        raise SkippableError(media.id, f"its media is refused where the file says it is ({status})")
+    if status == 425:
+        raise RetriableError(f"{host} answered {status}; try again later.")
+    http.check_status(response, host, expected=expected)
+    if response.headers.get("Content-Encoding", "identity") != "identity":
+        raise SkippableError(media.id, "its media comes packed, and is not unpacked")

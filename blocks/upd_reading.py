@@ -1,0 +1,174 @@
+"""Datasets and entries of a UPD file, in bulk: a few queries for hundreds of entries, none for one of them.
+
+Rows stand in the order in which they were written, which is the order of everything here. Annotations are handed over
+entry by entry as DuckDB sorts them, on disk if they are many, so that no more than those of one entry are held.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from itertools import chain, groupby
+from operator import itemgetter
+from typing import Any
+
+import msgspec
+from msgspec.structs import replace
+
+from blocks import upd_queries as queries
+from blocks.source import Where
+from blocks.upd_descriptions import described, pictures, sized
+from blocks.upd_file import UpdFile
+from blocks.upd_filters import fits
+from blocks.upd_records import nested_category, to_dataset, to_entry, within
+from blocks.upd_rows import EntryRow, LabelledRow, MediaRow, Row, declares_categories, row
+from exporters.errors import FatalError, RequestError
+from exporters.model import Category, Dataset, Entry, Media
+from exporters.shard import MediaChoice
+
+ENTRIES_AT_ONCE = 500
+
+
+class _Listed(msgspec.Struct):
+    """A line of the listing: where the entry stands in its table, and its id, to know it again."""
+
+    row: int
+    id: str
+
+
+_decode_listed = msgspec.json.Decoder(_Listed).decode
+
+
+def read_catalog(file: UpdFile) -> list[tuple[Row, Dataset]]:
+    """All datasets with their rows, in order; categories only where the row itself has them."""
+    found = []
+    for id_, name, modality, metadata, count in file.rows(queries.DATASETS):
+        one = row("dataset", id_, metadata, file.shown)
+        with _legible(one):
+            found.append((one, to_dataset(one, name or "", modality or "", count)))
+    return found
+
+
+def with_categories(file: UpdFile, one: Row, dataset: Dataset) -> Dataset:
+    """The dataset with its categories; where it declares none, those that its annotations have."""
+    if declares_categories(one):
+        return dataset
+    column = "annotation" if file.is_old else "category"
+    labels = (label for label, _ in file.rows(queries.CATEGORIES.format(label=column), one.id))
+    ids = (nested_category(label, one) if file.is_old else label for label in labels)
+    return replace(dataset, categories=tuple(Category(id=id_, name=id_) for id_ in dict.fromkeys(ids) if id_))
+
+
+def list_entries(file: UpdFile, one: Row, where: Where) -> Iterator[bytes]:
+    """The listing of a dataset.
+
+    Raises:
+        RequestError: something in the file belongs to nothing, and would be left out without a word.
+    """
+    for what, query in queries.STRAY.items():
+        ((count,),) = file.rows(query)
+        if count:
+            raise RequestError(f"{file.shown} has {what} ({count}); repair it.")
+    query = queries.LISTING.format(metadata="metadata::VARCHAR" if where else "NULL")
+    for number, id_, metadata in file.rows(query, one.id):
+        if not where or fits(row("entry", id_, metadata, file.shown), where):
+            yield msgspec.json.encode(_Listed(number, id_))
+
+
+def read_entries(
+    file: UpdFile, dataset: Dataset, listing: Sequence[bytes], choice: MediaChoice, connections: int
+) -> Iterator[Entry]:
+    """The entries of a piece of the listing; `connections` to links at once, 0 where they are not followed."""
+    for start in range(0, len(listing), ENTRIES_AT_ONCE):
+        listed = [_decode_listed(line) for line in listing[start : start + ENTRIES_AT_ONCE]]
+        yield from _Piece(file, dataset, listed).read(choice, connections)
+
+
+class _Piece:
+    """Some hundred entries that are read together; a position is that of one of them."""
+
+    def __init__(self, file: UpdFile, dataset: Dataset, listed: Sequence[_Listed]) -> None:
+        self._file, self._dataset = file, dataset
+        self._entries = list(self._found(listed))
+
+    def read(self, choice: MediaChoice, connections: int) -> Iterator[Entry]:
+        rows = dict(self._medias(queries.ORIGINALS))
+        originals = [self._described(entry, rows.get(position, ())) for position, entry in enumerate(self._entries)]
+        originals = [[media for media in medias if not media.key] for medias in originals]
+        unknown = (medias for entry, medias in zip(self._entries, originals, strict=True) if not entry.row.is_ours)
+        found = pictures(self._file, chain.from_iterable(unknown), self._dataset.modality, connections)
+        all_medias = _Following(self._medias("") if choice == "all" else iter(()))
+        annotations = _Following(self._annotations())
+        belongs = within(self._dataset)
+        for position, entry in enumerate(self._entries):
+            whole = self._described(entry, all_medias.at(position)) if choice == "all" else originals[position]
+            medias = [sized(media, found) for media in whole]
+            with _legible(entry.row):
+                made = to_entry(entry, belongs, medias, annotations.at(position))
+            yield made
+
+    def _described(self, entry: EntryRow, rows: Sequence[MediaRow]) -> list[Media]:
+        with _legible(entry.row):
+            return described(entry, rows, self._file.version)
+
+    def _found(self, listed: Sequence[_Listed]) -> Iterator[EntryRow]:
+        rows = {number: rest for number, *rest in self._file.rows(queries.ENTRIES, [one.row for one in listed])}
+        for one in listed:
+            id_, url, metadata = rows.get(one.row, ("", "", None))
+            if id_ != one.id:
+                raise FatalError(f"{self._file.shown} was changed while the export ran; run it again.")
+            yield EntryRow(row("entry", id_, metadata, self._file.shown), url or "")
+
+    def _medias(self, chosen: str) -> Iterator[tuple[int, list[MediaRow]]]:
+        """The rows in `medias` of each entry that has some, by its position."""
+        pairs = [(id_, position) for position, entry in enumerate(self._entries) for id_ in entry.resources]
+        rows = self._file.rows(queries.MEDIAS.format(chosen=chosen), *_columns(pairs))
+        for position, group in groupby(rows, itemgetter(0)):
+            yield (
+                position,
+                [
+                    MediaRow(row("media", id_, notes, self._file.shown), key or "", kind)
+                    for _, id_, key, kind, notes in group
+                ],
+            )
+
+    def _annotations(self) -> Iterator[tuple[int, list[LabelledRow]]]:
+        pairs = [(entry.row.id, position) for position, entry in enumerate(self._entries)]
+        rows = self._file.rows(
+            queries.ANNOTATIONS.format(label=queries.label(is_old=self._file.is_old)), *_columns(pairs)
+        )
+        for position, group in groupby(rows, itemgetter(0)):
+            yield position, [self._labelled(*one) for _, *one in group]
+
+    def _labelled(self, id_: str, kind: Any, arguments: Any, *rest: Any) -> LabelledRow:
+        category, properties, label, metadata = rest
+        one = row("annotation", id_, metadata, self._file.shown)
+        return LabelledRow(one, kind or "", arguments or "", category or "", properties or "", label, metadata or "")
+
+
+class _Following:
+    """Groups of rows in the order of their positions, asked for in that order; most positions have one."""
+
+    def __init__(self, groups: Iterator[tuple[int, Sequence[Any]]]) -> None:
+        self._groups = groups
+        self._next = next(groups, None)
+
+    def at(self, position: int) -> Sequence[Any]:
+        if self._next is None or self._next[0] != position:
+            return ()
+        rows = self._next[1]
+        self._next = next(self._groups, None)
+        return rows
+
+
+def _columns(pairs: Sequence[tuple[str, int]]) -> tuple[list[str], list[int]]:
+    return [id_ for id_, _ in pairs], [position for _, position in pairs]
+
+
+@contextlib.contextmanager
+def _legible(one: Row) -> Iterator[None]:
+    """Name the row in which there is JSON that is none, or has numbers that are none."""
+    try:
+        yield
+    except msgspec.MsgspecError as error:
+        raise RequestError(f"The {one.shown} has JSON that cannot be read ({error}); repair the file.") from None
