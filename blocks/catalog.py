@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
 
 from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
+from blocks.saved import load_saved
 from blocks.signing import SigningKey
 from blocks.source import Source
 from blocks.storage import refuse_credentials
@@ -56,7 +56,7 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
     kind, slash, name = slug.partition("/")
     by_kind: dict[str, type[AnySource]] = {source.get_block_type_slug(): source for source in SOURCES}
     if kind in by_kind and slash and name:
-        found: AnySource = _load(by_kind[kind], name)
+        found: AnySource = load_saved(by_kind[kind], name)
         return found
     raise RequestError(f"{text!r} names no source; give {SOURCE_FORMS}.")
 
@@ -82,7 +82,7 @@ def find_target(text: str) -> Target:
     if not text.strip():
         raise RequestError("--to is empty; give a path, a URL, or block:NAME.")
     if text.startswith(SAVED):
-        target: Target = _load(Target, text.removeprefix(SAVED).removeprefix(f"{Target.get_block_type_slug()}/"))
+        target: Target = load_saved(Target, text.removeprefix(SAVED).removeprefix(f"{Target.get_block_type_slug()}/"))
         return target
     refuse_credentials(text)
     return Target(url=_expanded(text))
@@ -95,22 +95,10 @@ def find_workspace(text: str) -> Workspace:
         RequestError: there is no such block, or the URL holds a password.
     """
     if text.startswith(SAVED):
-        saved: Workspace = _load(Workspace, text.removeprefix(SAVED).removeprefix("outhaul-workspace/"))
+        saved: Workspace = load_saved(Workspace, text.removeprefix(SAVED).removeprefix("outhaul-workspace/"))
         return saved
     refuse_credentials(text)
     return Workspace(url=_expanded(text)) if text else Workspace()
-
-
-def _load(kind: type[Block], name: str) -> Any:
-    slug = f"{kind.get_block_type_slug()}/{name}"
-    try:
-        return kind.load(name, _sync=True)  # type: ignore[call-arg]
-    except ValueError:
-        raise RequestError(f"There is no saved block {slug}; make one in the Prefect UI under Blocks.") from None
-    except RuntimeError:
-        raise RequestError(
-            f"The saved block {slug} has fields that are not valid; open it in the Prefect UI."
-        ) from None
 
 
 def _without(text: str, prefix: str) -> str:

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import re
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
@@ -23,6 +22,7 @@ import msgspec
 from yarl import URL
 
 from blocks import http
+from blocks.http_media import FileAnswer, range_request
 from exporters.errors import RequestError, RetriableError
 
 PAGE_ROWS = 1000
@@ -33,8 +33,6 @@ RENEW_BEFORE_SECONDS = 60
 """A token is renewed at most this long before it expires; the platform allows clocks no leeway."""
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-
-_CONTENT_RANGE = re.compile(r"bytes (\d+)-", re.ASCII)
 
 Query = list[tuple[str, str]]
 
@@ -82,29 +80,6 @@ class _Login(msgspec.Struct):
 class _Token:
     text: str = field(repr=False)
     renew_at: float
-
-
-class FileAnswer:
-    """A file on its way, from the byte `offset` on; `is_resumable`: the far end could send the rest another time.
-
-    The offset is -1 where nothing of the file comes.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse, host: str) -> None:
-        self._response, self._host = response, host
-        begins = _CONTENT_RANGE.match(response.headers.get("Content-Range", ""))
-        self.offset = int(begins[1]) if response.status == 206 and begins else 0 if response.status == 200 else -1
-        self.etag = response.headers.get("ETag", "")
-        self.is_resumable = response.status == 206 or response.headers.get("Accept-Ranges") == "bytes"
-
-    async def chunks(self) -> AsyncGenerator[bytes, None]:
-        """Raises RetriableError when fewer bytes come than were announced."""
-        expected, received = self._response.content_length, 0
-        async for chunk in self._response.content.iter_chunked(http.CHUNK_BYTES):
-            received += len(chunk)
-            yield chunk
-        if expected is not None and received != expected:
-            raise RetriableError(f"{self._host} sent {received} of {expected} bytes of a file; try again later.")
 
 
 _tokens: dict[tuple[str, str], _Token] = {}
@@ -172,8 +147,7 @@ class IdahClient:
 
         With an `offset`, what is sent may begin there, or at the beginning all the same: see `FileAnswer.offset`.
         """
-        headers = {"Range": f"bytes={offset}-"} | ({"If-Range": etag} if etag else {}) if offset else {}
-        expected = (200, 206, 416) if offset else (200,)  # 416: there is nothing from there on
+        headers, expected = range_request(offset, etag)
         async with (
             http.translated(self._host),
             self._authorized(path, "", headers=headers, expected=expected) as response,

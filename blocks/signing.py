@@ -8,7 +8,6 @@ import textwrap
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from exporters.errors import RequestError
 from exporters.upd.signing import load_signer, show_time
 
 _PEM = re.compile(r"(-----BEGIN [A-Z ]+-----)([A-Za-z0-9+/=\s]+)(-----END [A-Z ]+-----)")
@@ -58,23 +57,6 @@ class SigningKey(Block):
         signer = load_signer(given["signing_key"].encode(), given["certificate"].encode(), given["passphrase"].encode())
         subject = signer.certificate.subject.rfc4514_string()
         return f"Signs as {subject}, until {show_time(signer.certificate.not_valid_after_utc)}."
-
-
-def load_signing_key(name: str) -> SigningKey:
-    """The saved block of this name.
-
-    Raises:
-        RequestError: there is none, or its fields are not valid.
-    """
-    slug = f"{SigningKey.get_block_type_slug()}/{name}"
-    try:
-        return SigningKey.load(name, _sync=True)  # type: ignore[call-arg, return-value]
-    except ValueError:
-        raise RequestError(f"There is no saved block {slug}; make one in the Prefect UI under Blocks.") from None
-    except RuntimeError:
-        raise RequestError(
-            f"The saved block {slug} has fields that are not valid; open it in the Prefect UI."
-        ) from None
 
 
 def _with_lines(pem: str) -> str:

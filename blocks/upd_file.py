@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +84,18 @@ class UpdFile:
         try:
             return self._blob(query, parameters)
         except TooLargeError:
-            if self._memory >= MOST_MEGABYTES:
+            if not self.can_have_more:
                 raise
-        with opened(self._place, self.shown, self._memory * 3 // 2) as larger:
+        with self.with_more() as larger:
             return larger.blob(query, *parameters)
+
+    @property
+    def can_have_more(self) -> bool:
+        return self._memory < MOST_MEGABYTES
+
+    def with_more(self) -> AbstractContextManager[UpdFile]:
+        """The same file, of which DuckDB may hold more."""
+        return opened(self._place, self.shown, self._memory * 3 // 2)
 
     def _blob(self, query: str, parameters: Sequence[Any]) -> bytes | bytearray | None:
         with _explained(self.shown):

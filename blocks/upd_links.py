@@ -10,9 +10,8 @@ import aiohttp
 from yarl import URL
 
 from blocks import http
-from blocks.idah_client import FileAnswer
+from blocks.http_media import FileAnswer, HttpMediaReader, range_request
 from blocks.pictures import Header, Picture
-from blocks.source import CannotResumeError, MediaReader
 from blocks.upd_rows import is_link
 from exporters.errors import OuthaulError, RetriableError, SkippableError
 from exporters.model import Media
@@ -21,30 +20,22 @@ SILENCE_SECONDS = 30.0
 MOST_REDIRECTS = 5
 
 
-class Links(MediaReader):
+class Links(HttpMediaReader):
     """Reads media whose `ref` is a web address."""
 
     def __init__(self, session: aiohttp.ClientSession) -> None:
+        super().__init__()
         self._session = session
-        self._marks: dict[str, str] = {}
-        """Of files that broke off, and whose rest can be asked for; empty where the far end gives no mark."""
 
     def read(self, media: Media) -> AsyncGenerator[bytes, None]:
-        return self._chunks(media, 0)
-
-    async def resume(self, media: Media, offset: int) -> AsyncGenerator[bytes, None]:
-        if media.ref not in self._marks:
-            raise CannotResumeError(f"The media {media.id} is sent from its beginning only.")
-        async with aclosing(self._chunks(media, offset)) as chunks:
-            async for chunk in chunks:
-                yield chunk
+        return self.chunks(media, 0)
 
     async def picture(self, media: Media) -> Picture | None:
         """Width and height of a linked picture; None where it cannot be had, which its download will tell."""
         header = Header()
 
         async def look() -> None:
-            async with aclosing(self._chunks(media, 0)) as chunks:
+            async with aclosing(self.chunks(media, 0)) as chunks:
                 async for chunk in chunks:
                     if header.feed(chunk):
                         break
@@ -55,22 +46,9 @@ class Links(MediaReader):
             return None
         return header.result
 
-    async def _chunks(self, media: Media, offset: int) -> AsyncGenerator[bytes, None]:
-        url = media.ref
-        mark = self._marks.pop(url, "")
-        async with self._open(media, offset, mark) as answer:
-            if answer.offset != offset:
-                raise CannotResumeError(f"The media {media.id} was sent from another place than it was asked for.")
-            if answer.is_resumable:
-                self._marks[url] = answer.etag
-            async with aclosing(answer.chunks()) as chunks:
-                async for chunk in chunks:
-                    yield chunk
-            self._marks.pop(url, None)
-
     @asynccontextmanager
-    async def _open(self, media: Media, offset: int, mark: str) -> AsyncIterator[FileAnswer]:
-        headers = {"Range": f"bytes={offset}-"} | ({"If-Range": mark} if mark else {}) if offset else {}
+    async def open(self, media: Media, offset: int, etag: str) -> AsyncIterator[FileAnswer]:
+        headers, expected = range_request(offset, etag)
         try:
             host = http.host_of(media.ref)
             url = URL(media.ref)
@@ -86,7 +64,7 @@ class Links(MediaReader):
             except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
                 raise _not_of_the_web(media) from None
             async with request as response:
-                _check(response, host, media, (200, 206, 416) if offset else (200,))
+                _check(response, host, media, expected)
                 yield FileAnswer(response, host)
 
 

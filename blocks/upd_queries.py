@@ -10,9 +10,7 @@ DATASETS = """
         (SELECT count(*) FROM upd.main.entries AS entry WHERE entry.dataset_id::VARCHAR = dataset.id::VARCHAR)
     FROM upd.main.datasets AS dataset ORDER BY dataset.rowid
 """
-LISTING = """
-    SELECT rowid, id::VARCHAR, {metadata} FROM upd.main.entries WHERE dataset_id::VARCHAR = ? ORDER BY rowid
-"""
+LISTING = "SELECT rowid, id::VARCHAR FROM upd.main.entries WHERE dataset_id::VARCHAR = ? ORDER BY rowid"
 ENTRIES = """
     SELECT rowid, id::VARCHAR, media_url::VARCHAR, metadata::VARCHAR FROM upd.main.entries
     WHERE rowid IN (SELECT unnest(?::BIGINT[]))

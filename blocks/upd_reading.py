@@ -7,10 +7,10 @@ entry by entry as DuckDB sorts them, on disk if they are many, so that no more t
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
-from itertools import chain, groupby
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import chain, groupby, islice
 from operator import itemgetter
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from msgspec.structs import replace
@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from blocks import upd_queries as queries
 from blocks.source import Where
 from blocks.upd_descriptions import described, pictures, sized
-from blocks.upd_file import UpdFile
+from blocks.upd_file import TooLargeError, UpdFile
 from blocks.upd_filters import fits
 from blocks.upd_records import nested_category, to_dataset, to_entry, within
 from blocks.upd_rows import EntryRow, LabelledRow, MediaRow, Row, declares_categories, row
@@ -27,6 +27,8 @@ from exporters.model import Category, Dataset, Entry, Media
 from exporters.shard import MediaChoice
 
 ENTRIES_AT_ONCE = 500
+
+T = TypeVar("T")
 
 
 class _Listed(msgspec.Struct):
@@ -69,19 +71,60 @@ def list_entries(file: UpdFile, one: Row, where: Where) -> Iterator[bytes]:
         ((count,),) = file.rows(query)
         if count:
             raise RequestError(f"{file.shown} has {what} ({count}); repair it.")
-    query = queries.LISTING.format(metadata="metadata::VARCHAR" if where else "NULL")
-    for number, id_, metadata in file.rows(query, one.id):
-        if not where or fits(row("entry", id_, metadata, file.shown), where):
-            yield msgspec.json.encode(_Listed(number, id_))
+    listed = (_Listed(number, id_) for number, id_ in file.rows(queries.LISTING, one.id))
+    for line in _fitting(file, listed, where) if where else listed:
+        yield msgspec.json.encode(line)
 
 
 def read_entries(
     file: UpdFile, dataset: Dataset, listing: Sequence[bytes], choice: MediaChoice, connections: int
 ) -> Iterator[Entry]:
     """The entries of a piece of the listing; `connections` to links at once, 0 where they are not followed."""
-    for start in range(0, len(listing), ENTRIES_AT_ONCE):
-        listed = [_decode_listed(line) for line in listing[start : start + ENTRIES_AT_ONCE]]
-        yield from _Piece(file, dataset, listed).read(choice, connections)
+
+    def read(file: UpdFile, listed: Sequence[_Listed]) -> Iterator[Entry]:
+        return _Piece(file, dataset, listed).read(choice, connections)
+
+    return _in_pieces(file, map(_decode_listed, listing), read)
+
+
+def _fitting(file: UpdFile, listed: Iterable[_Listed], where: Where) -> Iterator[_Listed]:
+    """Those entries that filters let through."""
+
+    def read(file: UpdFile, listed: Sequence[_Listed]) -> Iterator[tuple[_Listed, EntryRow]]:
+        return zip(listed, _entry_rows(file, listed), strict=True)
+
+    return (line for line, entry in _in_pieces(file, listed, read) if fits(entry.row, where))
+
+
+def _in_pieces(
+    file: UpdFile, listed: Iterable[_Listed], read: Callable[[UpdFile, Sequence[_Listed]], Iterator[T]]
+) -> Iterator[T]:
+    """One thing for each entry, read some hundred entries at a time; fewer, where rows turn out to be large."""
+    waiting, at_once = iter(listed), ENTRIES_AT_ONCE
+    piece = list(islice(waiting, at_once))
+    while piece:
+        try:
+            for one in read(file, piece[:at_once]):
+                yield one
+                del piece[0]
+        except TooLargeError:
+            if at_once == 1 and not file.can_have_more:
+                raise
+            if at_once == 1:
+                with file.with_more() as larger:
+                    yield from _in_pieces(larger, piece[:1], read)
+                del piece[0]
+            at_once = max(1, min(at_once, len(piece)) // 4)
+        piece += islice(waiting, at_once - len(piece) if len(piece) < at_once else 0)
+
+
+def _entry_rows(file: UpdFile, listed: Sequence[_Listed]) -> Iterator[EntryRow]:
+    rows = {number: rest for number, *rest in file.rows(queries.ENTRIES, [one.row for one in listed])}
+    for one in listed:
+        id_, url, metadata = rows.get(one.row, ("", "", None))
+        if id_ != one.id:
+            raise FatalError(f"{file.shown} was changed while the export ran; run it again.")
+        yield EntryRow(row("entry", id_, metadata, file.shown), url or "")
 
 
 class _Piece:
@@ -89,7 +132,7 @@ class _Piece:
 
     def __init__(self, file: UpdFile, dataset: Dataset, listed: Sequence[_Listed]) -> None:
         self._file, self._dataset = file, dataset
-        self._entries = list(self._found(listed))
+        self._entries = list(_entry_rows(file, listed))
 
     def read(self, choice: MediaChoice, connections: int) -> Iterator[Entry]:
         rows = dict(self._medias(queries.ORIGINALS))
@@ -110,14 +153,6 @@ class _Piece:
     def _described(self, entry: EntryRow, rows: Sequence[MediaRow]) -> list[Media]:
         with _legible(entry.row):
             return described(entry, rows, self._file.version)
-
-    def _found(self, listed: Sequence[_Listed]) -> Iterator[EntryRow]:
-        rows = {number: rest for number, *rest in self._file.rows(queries.ENTRIES, [one.row for one in listed])}
-        for one in listed:
-            id_, url, metadata = rows.get(one.row, ("", "", None))
-            if id_ != one.id:
-                raise FatalError(f"{self._file.shown} was changed while the export ran; run it again.")
-            yield EntryRow(row("entry", id_, metadata, self._file.shown), url or "")
 
     def _medias(self, chosen: str) -> Iterator[tuple[int, list[MediaRow]]]:
         """The rows in `medias` of each entry that has some, by its position."""

@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from blocks.signing import load_signing_key
+from blocks.saved import load_saved
+from blocks.signing import SigningKey
 from exporters import RequestError
 from exporters.options import ExporterOptions
 from exporters.upd.options import SigningOptions
@@ -24,7 +25,7 @@ def secrets_of(options: ExporterOptions) -> dict[str, str]:
         RequestError: a saved block is named that there is not.
     """
     if isinstance(options, SigningOptions) and options.block_name:
-        return load_signing_key(options.block_name).secrets()
+        return _saved(options.block_name).secrets()
     return {}
 
 
@@ -45,7 +46,7 @@ def public_digest(options: ExporterOptions) -> str:
         return ""
     try:
         certificate = (
-            load_signing_key(options.block_name).secrets()["certificate"].encode()
+            _saved(options.block_name).secrets()["certificate"].encode()
             if options.block_name
             else Path(options.certificate).expanduser().read_bytes()
         )
@@ -57,4 +58,9 @@ def public_digest(options: ExporterOptions) -> str:
 def check_signing(options: ExporterOptions) -> None:
     """Raise RequestError when what signs the export cannot be used, before anything is fetched."""
     if isinstance(options, SigningOptions) and options.block_name:
-        load_signing_key(options.block_name).check()
+        _saved(options.block_name).check()
+
+
+def _saved(name: str) -> SigningKey:
+    key: SigningKey = load_saved(SigningKey, name)
+    return key

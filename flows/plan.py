@@ -24,6 +24,7 @@ from exporters.naming import safe_component
 from exporters.options import ClassOptions, ExporterOptions, ImageOptions
 from exporters.validation import revealed
 from flows import progress
+from flows.contextual_secrets import check_signing
 from flows.policy import PATIENT, digest
 from flows.results import Plan, Request, ShardPlan
 
@@ -66,6 +67,7 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
     warnings = list(registry.problems)
     if exporter and options:
         asked(exporter.check_installed)
+        asked(lambda: check_signing(options))
         if exporter.holds.needs_media and request.media == "none":
             problems.append(f"The format {exporter.name} is made of the files themselves; ask for --media original.")
         for dataset in datasets:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple, Protocol
 from blocks.sandbox.bodies import Body
 from blocks.sandbox.idah_dimensions import dimensions_of
 from blocks.sandbox.idah_ontology import ROOT_TYPE
+from blocks.sandbox.kept import Kept
 from blocks.sandbox.padding import pad_jpeg
 from blocks.sandbox.picture import encode, thumbnail
 from blocks.sandbox.scenes import Scene, count_objects, draw_crowd, draw_scene
@@ -51,7 +52,7 @@ class Showing(Protocol):
 
 
 class Gallery:
-    """The scenes of one seed. Keeps a few scenes, the files of some hundred, and the size of every file once drawn.
+    """The scenes of one seed. Keeps a few scenes, some megabytes of files, and the size of every file once drawn.
 
     For benchmarks, ``media_bytes`` pads originals to that size, and ``annotations_per_entry`` fills every scene with
     that many boxes. Either way there are only ``BENCHMARK_SCENES`` scenes, drawn once; files of the same scene still
@@ -64,8 +65,8 @@ class Gallery:
         self._is_benchmark = media_bytes is not None or annotations_per_entry is not None
         self._media_bytes, self._crowd = media_bytes or 0, annotations_per_entry
         self.scene = lru_cache(maxsize=64)(self._scene)
-        self.contents = lru_cache(maxsize=2048)(self._contents)
-        self.media = lru_cache(maxsize=1024)(self._media)
+        self.contents = lru_cache(maxsize=4096)(self._contents)
+        self._files = Kept()
         self._sizes: dict[tuple[int, str], int] = {}
         self._counts: dict[int, int] = {}
 
@@ -88,6 +89,10 @@ class Gallery:
 
     def mime_type(self, key: str) -> str:
         return "image/jpeg" if key == ORIGINAL else "image/webp"
+
+    def media(self, index: int, key: str) -> bytes:
+        """A file as it is drawn."""
+        return self._files.get((index, key), lambda: self._media(index, key))
 
     def file(self, index: int, key: str, resource: str) -> Body:
         """Drawing a file is the only way to know its size, but that is remembered."""

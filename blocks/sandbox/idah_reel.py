@@ -12,6 +12,7 @@ from blocks.sandbox.bodies import Body
 from blocks.sandbox.clips import Clip, Drawn, Piece, count_pieces, draw_clip
 from blocks.sandbox.idah_gallery import ORIGINAL, Content
 from blocks.sandbox.idah_ontology import ROOT_TYPE
+from blocks.sandbox.kept import Kept
 from blocks.sandbox.picture import encode, thumbnail
 from blocks.sandbox.shapes import Box
 
@@ -30,7 +31,7 @@ class Reel:
         self.seed = seed
         self.clip = lru_cache(maxsize=64)(self._clip)
         self.contents = lru_cache(maxsize=512)(self._contents)
-        self.media = lru_cache(maxsize=256)(self._media)
+        self._files = Kept()
 
     def index_of(self, number: int) -> int:
         return number
@@ -62,6 +63,9 @@ class Reel:
 
     def mime_type(self, key: str) -> str:
         return _MIME_TYPES[key.rpartition(".")[2]]
+
+    def media(self, index: int, key: str) -> bytes:
+        return self._files.get((index, key), lambda: self._media(index, key))
 
     def file(self, index: int, key: str, _: str) -> Body:
         return Body.of(self.media(index, key))
