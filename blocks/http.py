@@ -70,6 +70,18 @@ async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPT
     return await attempt()
 
 
+async def together(*work: Awaitable[T]) -> list[T]:
+    """The results of all, in order. When one fails the others are ended first, and their connections with them."""
+    tasks = [asyncio.ensure_future(one) for one in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
+
+
 def retry_after_seconds(value: str | None) -> float | None:
     """The `Retry-After` header: seconds or a date; None when it is missing or senseless."""
     if not value:

@@ -250,7 +250,7 @@ async def _datasets(client: IdahClient, where: Where) -> list[Dataset]:
         projects = await _all(client, "dataset/projects", query_of(project_filters))
         check_rows(projects, project_filters)
         queries = [[("filter[project_id]", one.id), *query_of(filters)] for one in projects]
-    lists = await asyncio.gather(*(_all(client, "dataset/datasets", query) for query in queries))
+    lists = await http.together(*(_all(client, "dataset/datasets", query) for query in queries))
     found = [one for rows in lists for one in rows]
     check_rows(found, filters)
     return [to_dataset(one) for one in sorted(found, key=lambda one: one.id)]

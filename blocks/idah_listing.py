@@ -10,11 +10,11 @@ be, and after many came, a row may be read twice: whoever reads keeps them by th
 
 from __future__ import annotations
 
-import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Iterable
 from typing import NamedTuple
 
+from blocks import http
 from blocks.idah_client import IdahClient, Query, Resource
 from exporters.errors import RetriableError
 
@@ -69,7 +69,7 @@ async def read_listing(
     position, overlap, ahead = 0, 1, 1
     while True:
         windows = list(_ahead(max(position - overlap, 0), most, ahead, expected))
-        pages = await asyncio.gather(*(client.page(path, query, number=one.number, size=one.size) for one in windows))
+        pages = await http.together(*(client.page(path, query, number=one.number, size=one.size) for one in windows))
         for one, rows in zip(windows, pages, strict=True):
             if one.start and not any(row.id in known for row in rows):
                 overlap = _wider(overlap, most, path)

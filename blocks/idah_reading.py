@@ -12,7 +12,6 @@ entry other than it was at a moment of the run.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
@@ -149,7 +148,7 @@ class Reading:
         """By id, the entries with everything that belongs to them."""
         resources = {entry.id: _media_of(entry) for entry in entries}
         keys = list(dict.fromkeys(key for key in resources.values() if key))
-        annotations, medias = await asyncio.gather(
+        annotations, medias = await http.together(
             self._grouped(
                 "dataset/annotations",
                 "entry_id",
@@ -169,7 +168,7 @@ class Reading:
         complete = {}
         for entry in entries:
             files = _in_order(entry, map(to_media, medias.get(resources[entry.id], ())))
-            sized = await asyncio.gather(*(_sized(self._client, one) for one in files))
+            sized = await http.together(*(_sized(self._client, one) for one in files))
             of_entry = sorted(annotations.get(entry.id, ()), key=lambda one: one.id)
             complete[entry.id] = Complete(entry, tuple(of_entry), tuple(sized))
         return complete
@@ -195,7 +194,7 @@ class Reading:
     async def _rows(
         self, path: str, attribute: str, owners: Sequence[str], pace: Pace, further: Query
     ) -> list[Resource]:
-        lists = await asyncio.gather(
+        lists = await http.together(
             *(
                 self._of_owners(path, query, pace, further)
                 for query in batches(f"filter[{attribute}]", owners, pace.owners())
@@ -210,7 +209,7 @@ class Reading:
             return rows
         if len(owners) > 1:
             middle = len(owners) // 2
-            halves = await asyncio.gather(
+            halves = await http.together(
                 self._of_owners(path, owners[:middle], pace, further),
                 self._of_owners(path, owners[middle:], pace, further),
             )

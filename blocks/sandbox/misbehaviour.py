@@ -84,10 +84,12 @@ def _spoilt(fault: Fault, proper: web.StreamResponse) -> web.StreamResponse:
             declared, hold_seconds = max(0, declared + fault.length_error_bytes), fault.stall_seconds
         case "slow":
             pace = Pace(fault.drip_bytes, fault.drip_seconds)
+    own = {hdrs.CONTENT_TYPE, hdrs.CONTENT_LENGTH}
     return Download(
         content,
         content_type=proper.content_type,
         status=proper.status,
+        headers={name: value for name, value in proper.headers.items() if name not in own},
         declared=declared,
         hold_seconds=hold_seconds,
         pace=pace,

@@ -13,7 +13,9 @@ import pytest
 from PIL import Image
 
 from blocks.sandbox.bodies import Body
+from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import IdahSandbox
+from blocks.sandbox.kept import Kept
 from blocks.sandbox.padding import pad_jpeg
 from blocks.sandbox.scenes import draw_scene
 from blocks.sandbox.shapes import Box
@@ -218,6 +220,17 @@ def test_ranges(cdn: tuple[Client, str, bytes], wanted: str, place: slice) -> No
     assert answer.headers["Content-Length"] == str(stop - first)
 
 
+def test_a_range_that_is_cut_off() -> None:
+    """A fault in the middle of a range leaves its headers: a client can go on from where it stands."""
+    sandbox = IdahSandbox(entries=1, honours_ranges=True)
+    sandbox.faults.append(Fault("medias/files", kind="malformed"))
+    (entry,) = sandbox.store.entries_of(sandbox.store.datasets[0].id)
+    with sandbox.serve() as url:
+        answer = Client(url).call(f"media/medias/files/{entry.resource}", Range="bytes=10-109")
+    assert (answer.status, len(answer.body)) == (206, 50)
+    assert answer.headers["Content-Range"].startswith("bytes 10-109/")
+
+
 def test_odd_ranges(cdn: tuple[Client, str, bytes]) -> None:
     """The last bytes, ranges beyond the end, several ranges, and a condition that nothing here can meet."""
     client, path, file = cdn
@@ -228,6 +241,20 @@ def test_odd_ranges(cdn: tuple[Client, str, bytes]) -> None:
     for headers in ({"Range": "bytes=0-1,4-5"}, {"Range": "lines=1-2"}, {"Range": "bytes=0-1", "If_Range": '"x"'}, {}):
         answer = client.call(path, **headers)
         assert (answer.status, answer.body) == (200, file)
+
+
+def test_files_are_kept_within_a_limit() -> None:
+    """What is asked for again is not made again, until other files have taken its place."""
+    kept, made = Kept(limit_bytes=100), []
+
+    def get(name: str, size: int = 40) -> bytes:
+        return kept.get(name, lambda: made.append(name) or bytes(size))
+
+    for name in "abacab":
+        assert get(name) == bytes(40)
+    assert made == ["a", "b", "c", "b"]
+    assert get("large", 1000) == bytes(1000)
+    assert kept.size == 0
 
 
 def pieces_of(parts: Sequence[bytes]) -> Any:
