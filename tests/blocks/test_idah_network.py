@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from pydantic import SecretStr
@@ -36,64 +38,58 @@ def source(url: str, **fields: Any) -> IdahSource:
     return IdahSource(url=url, api_key=SecretStr(DEMO_API_KEY), **fields)
 
 
-class Proxy:
-    """Passes on whole requests by their absolute address, as HTTP proxies do; keeps what was asked of it."""
+class Proxy(ThreadingHTTPServer):
+    """Passes on requests by their absolute address, as HTTP proxies do; keeps what was asked of it."""
 
-    def __init__(self, *, refuses: bool = False) -> None:
+    def __init__(self, *, refuses: bool) -> None:
+        super().__init__(("127.0.0.1", 0), _Passing)
         self.asked: list[str] = []
-        self.url = ""
-        self._refuses = refuses
+        self.refuses = refuses
 
-    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(ConnectionError, asyncio.IncompleteReadError):
-            head = await reader.readuntil(b"\r\n\r\n")
-            self.asked.append(head.decode())
-            method, address, version = head.split(b"\r\n", 1)[0].split(b" ")
-            if self._refuses:
-                writer.write(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-            else:
-                host, _, path = address.removeprefix(b"http://").partition(b"/")
-                name, _, port = host.decode().partition(":")
-                far_reader, far_writer = await asyncio.open_connection(name, int(port))
-                far_writer.write(b" ".join([method, b"/" + path, version]) + b"\r\n" + head.split(b"\r\n", 1)[1])
-                await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
-            await writer.drain()
-            writer.close()
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    with suppress(ConnectionError):
-        while chunk := await reader.read(65536):
-            writer.write(chunk)
-            await writer.drain()
-        writer.close()
+class _Passing(BaseHTTPRequestHandler):
+    server: Proxy
+
+    def do_GET(self) -> None:
+        self.server.asked.append(f"{self.requestline}\r\n{self.headers}")
+        if self.server.refuses:
+            self._answer(407, b"", "text/plain")
+            return
+        far = urlsplit(self.path)
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        kept = {name: self.headers[name] for name in ("Authorization", "Content-Type") if name in self.headers}
+        with closing(HTTPConnection(far.netloc)) as connection:
+            connection.request(self.command, f"{far.path}?{far.query}", body, kept)
+            answer = connection.getresponse()
+            self._answer(answer.status, answer.read(), answer.headers.get_content_type())
+
+    do_POST = do_GET  # noqa: N815 - the base class looks for this name
+
+    def _answer(self, status: int, body: bytes, kind: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing is said of what passes."""
 
 
 @contextmanager
-def proxying(**options: Any) -> Iterator[Proxy]:
-    proxy, loop, ready = Proxy(**options), asyncio.new_event_loop(), threading.Event()
-    stop = asyncio.Event()
-
-    async def run() -> None:
-        server = await asyncio.start_server(proxy._pass, "127.0.0.1", 0)
-        host, port = server.sockets[0].getsockname()
-        proxy.url = f"http://{host}:{port}"
-        ready.set()
-        await stop.wait()
-        server.close()
-
-    thread = threading.Thread(target=lambda: loop.run_until_complete(run()))
-    thread.start()
-    ready.wait()
-    try:
-        yield proxy
-    finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
-        for task in asyncio.all_tasks(loop):
-            task.cancel()
-        loop.run_until_complete(asyncio.sleep(0.01))
-        loop.close()
+def proxying(*, refuses: bool = False) -> Iterator[Proxy]:
+    with Proxy(refuses=refuses) as proxy:
+        thread = threading.Thread(target=proxy.serve_forever)
+        thread.start()
+        try:
+            yield proxy
+        finally:
+            proxy.shutdown()
+            thread.join()
 
 
 def test_a_proxy_is_gone_through(served: tuple[IdahSandbox, str]) -> None:
