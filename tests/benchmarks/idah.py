@@ -1,7 +1,7 @@
 """IDAH to a delivered COCO zip, against the platform's own sequence of requests; and memory at several sizes.
 
     python -m tests.benchmarks idah            # 1,000 entries, 5 annotations and 200 kB each, 20 ms a request
-    python -m tests.benchmarks idah --memory   # peak memory: 1,000 and 50,000 entries, one file of 300 MB
+    python -m tests.benchmarks idah --memory   # peak memory: 1,000, 6,000, 50,000 entries, one file of 300 MB
 
 The sequence is what the platform's own exporter does: a login, the dataset, its entries page by page, then for each
 entry its annotations, its medias and its file, one request after the other, each over a connection of its own. Ours is
@@ -139,6 +139,7 @@ def memory(arguments: argparse.Namespace) -> None:
     """Peak memory of the process that exports, at several sizes."""
     sizes: dict[str, dict[str, Any]] = {
         "1,000 entries": {"entries": 1000, "annotations_per_entry": 5},
+        "6,000 entries": {"entries": 6000, "annotations_per_entry": 5},
         "50,000 entries": {"entries": 50_000, "annotations_per_entry": 5},
         "one file of 300 MB": {"entries": 1000, "annotations_per_entry": 5, "large_media_bytes": 300_000_000},
     }
