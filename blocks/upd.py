@@ -6,6 +6,7 @@ the platform's own exporter, Outhaul's `upd` format and other tools are read ali
 
 from __future__ import annotations
 
+import asyncio
 import posixpath
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
@@ -90,7 +91,8 @@ class UpdSource(Source):
     @asynccontextmanager
     async def open_media(self) -> AsyncIterator[MediaReader]:
         async with AsyncExitStack() as stack:
-            file = stack.enter_context(self._open(MEMORY_MEGABYTES))
+            # In a thread: a file that lies elsewhere may have to be copied first.
+            file = await asyncio.to_thread(lambda: stack.enter_context(self._open(MEMORY_MEGABYTES)))
             reader = await stack.enter_async_context(links(self.connections)) if self.follow_links else None
             yield UpdMedia(file, reader)
 

@@ -27,9 +27,9 @@ from exporters.upd.schema import SCHEMA_TYPE, duckdb
 NEWEST = 1
 """The major version of the schema that is understood."""
 MEMORY_MEGABYTES = 256
-"""What DuckDB may hold, but for a blob that is larger. It sorts on disk what is more."""
+"""What DuckDB may hold, unless a row or a blob alone is larger."""
 MOST_MEGABYTES = 12_000
-"""What it may hold for the largest blob of all, which has 4 GiB."""
+"""What it may hold for the largest row there can be: a blob has up to 4 GiB."""
 ROWS = 500
 """Rows handed over at a time."""
 MAGIC_OFFSET, MAGIC = 8, b"DUCK"

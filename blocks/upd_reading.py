@@ -1,12 +1,14 @@
 """Datasets and entries of a UPD file, in bulk: a few queries for hundreds of entries, none for one of them.
 
-Rows stand in the order in which they were written, which is the order of everything here. Annotations are handed over
-entry by entry as DuckDB sorts them, on disk if they are many, so that no more than those of one entry are held.
+Rows stand in the order in which they were written, which is the order of everything here. Annotations come entry by
+entry, as DuckDB brings them in order. What it holds for that has a limit, and nothing tells beforehand how large rows
+are: if they are too large for it, fewer entries are read together, down to one.
 """
 
 from __future__ import annotations
 
 import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, groupby, islice
 from operator import itemgetter
@@ -22,7 +24,7 @@ from blocks.upd_file import TooLargeError, UpdFile
 from blocks.upd_filters import fits
 from blocks.upd_records import nested_category, to_dataset, to_entry, within
 from blocks.upd_rows import EntryRow, LabelledRow, MediaRow, Row, declares_categories, row
-from exporters.errors import FatalError, RequestError
+from exporters.errors import FatalError, RequestError, quoted
 from exporters.model import Category, Dataset, Entry, Media
 from exporters.shard import MediaChoice
 
@@ -42,12 +44,19 @@ _decode_listed = msgspec.json.Decoder(_Listed).decode
 
 
 def read_catalog(file: UpdFile) -> list[tuple[Row, Dataset]]:
-    """All datasets with their rows, in order; categories only where the row itself has them."""
-    found = []
+    """All datasets with their rows, in order; categories only where the row itself has them.
+
+    Raises:
+        RequestError: two have the same id.
+    """
+    found: list[tuple[Row, Dataset]] = []
     for id_, name, modality, metadata, count in file.rows(queries.DATASETS):
         one = row("dataset", id_, metadata, file.shown)
         with _legible(one):
             found.append((one, to_dataset(one, name or "", modality or "", count)))
+    twice = [id_ for id_, times in Counter(dataset.id for _, dataset in found).items() if times > 1]
+    if twice:
+        raise RequestError(f"{file.shown} has more than one dataset of the id {quoted(twice[0])}; repair it.")
     return found
 
 
@@ -99,8 +108,8 @@ def _fitting(file: UpdFile, listed: Iterable[_Listed], where: Where) -> Iterator
 def _in_pieces(
     file: UpdFile, listed: Iterable[_Listed], read: Callable[[UpdFile, Sequence[_Listed]], Iterator[T]]
 ) -> Iterator[T]:
-    """One thing for each entry, read some hundred entries at a time; fewer, where rows turn out to be large."""
-    waiting, at_once = iter(listed), ENTRIES_AT_ONCE
+    """One thing for each entry, read some hundred entries at a time; fewer, where their rows turn out to be large."""
+    waiting, most, at_once = iter(listed), ENTRIES_AT_ONCE, ENTRIES_AT_ONCE
     piece = list(islice(waiting, at_once))
     while piece:
         try:
@@ -108,14 +117,18 @@ def _in_pieces(
                 yield one
                 del piece[0]
         except TooLargeError:
-            if at_once == 1 and not file.can_have_more:
+            tried = min(at_once, len(piece))
+            if tried > 1:
+                most, at_once = tried // 2, max(1, tried // 4)
+                continue
+            if not file.can_have_more:
                 raise
-            if at_once == 1:
-                with file.with_more() as larger:
-                    yield from _in_pieces(larger, piece[:1], read)
-                del piece[0]
-            at_once = max(1, min(at_once, len(piece)) // 4)
-        piece += islice(waiting, at_once - len(piece) if len(piece) < at_once else 0)
+            with file.with_more() as larger:
+                yield from _in_pieces(larger, piece[:1], read)
+            del piece[0]
+            most = ENTRIES_AT_ONCE
+        at_once = min(at_once * 2, most)
+        piece += islice(waiting, max(0, at_once - len(piece)))
 
 
 def _entry_rows(file: UpdFile, listed: Sequence[_Listed]) -> Iterator[EntryRow]:

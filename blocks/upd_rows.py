@@ -102,7 +102,7 @@ class LabelledRow(NamedTuple):
 
 
 class EntryRow(NamedTuple):
-    """An entry; `resource` is the id of its rows in `medias`, empty where it has none in the file."""
+    """An entry. Its medias are the rows of an id in `medias`, or what `media_url` links to, or both."""
 
     row: Row
     media_url: str

@@ -15,7 +15,7 @@ from blocks.saved import load_saved
 from blocks.signing import SigningKey
 from exporters import RequestError
 from exporters.options import ExporterOptions
-from exporters.upd.options import SigningOptions
+from exporters.upd.options import SigningOptions, signer_of
 
 
 def secrets_of(options: ExporterOptions) -> dict[str, str]:
@@ -57,8 +57,8 @@ def public_digest(options: ExporterOptions) -> str:
 
 def check_signing(options: ExporterOptions) -> None:
     """Raise RequestError when what signs the export cannot be used, before anything is fetched."""
-    if isinstance(options, SigningOptions) and options.block_name:
-        _saved(options.block_name).check()
+    if isinstance(options, SigningOptions):
+        signer_of(options, secrets_of(options))
 
 
 def _saved(name: str) -> SigningKey:

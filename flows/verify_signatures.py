@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tarfile
 import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -17,6 +17,9 @@ from exporters import FatalError, RequestError
 from exporters.upd.schema import EXTENSION
 from exporters.upd.verifying import check_signatures, load_roots
 from flows.manifest import Manifest
+
+UNSOUND = (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, NotImplementedError)
+"""What archives raise that were changed, which `verify` has told by then."""
 
 NOTHING_TO_SIGN = "the export holds no UPD file, and nothing else can be signed"
 
@@ -88,32 +91,32 @@ def _local(storage: Storage, folder: str, manifest: Manifest, names: Iterable[st
                 with storage.open(f"{folder}{name}") as handle, _copied(handle) as path:
                     yield name, path
     elif storage.exists(f"{folder}{packed.file}"):
-        wanted = set(names)
-        with storage.open(f"{folder}{packed.file}") as handle:
-            for name, content in _members(packed.kind, handle, wanted):
+        with storage.open(f"{folder}{packed.file}") as handle, contextlib.suppress(*UNSOUND):
+            for name, content in _members(packed.kind, handle, set(names)):
                 with _copied(content) as path:
                     yield name, path
 
 
 def _members(kind: str, handle: IO[bytes], wanted: set[str]) -> Iterator[tuple[str, IO[bytes]]]:
-    """The wanted members of an archive; none of one that is not sound, which is a problem of its own."""
-    try:
-        if kind == "zip":
-            with zipfile.ZipFile(handle) as archive:
-                for name in sorted(wanted & set(archive.namelist())):
-                    with archive.open(name) as content:
-                        yield name, content
-        else:
-            with tarfile.open(fileobj=handle, mode="r|") as tar:
-                for member in tar:
-                    opened = tar.extractfile(member) if member.name in wanted else None
-                    if opened:
-                        yield member.name, opened
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, NotImplementedError):
+    """The wanted members of an archive.
+
+    Raises:
+        UNSOUND: it was changed.
+    """
+    if kind == "zip":
+        with zipfile.ZipFile(handle) as archive:
+            for name in sorted(wanted & set(archive.namelist())):
+                with archive.open(name) as content:
+                    yield name, content
         return
+    with tarfile.open(fileobj=handle, mode="r|") as tar:
+        for member in tar:
+            opened = tar.extractfile(member) if member.name in wanted else None
+            if opened:
+                yield member.name, opened
 
 
-@contextmanager
+@contextlib.contextmanager
 def _copied(content: IO[bytes]) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / f"copy.{EXTENSION}"

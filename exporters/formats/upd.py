@@ -17,9 +17,8 @@ DuckDB that wrote it.
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from importlib import metadata
 from pathlib import Path
@@ -30,17 +29,16 @@ from pydantic import Field
 from exporters.contextual.context import Context
 from exporters.contextual.exporter import ContextualExporter
 from exporters.contextual.views import EntryContext
-from exporters.errors import FatalError, RequestError
+from exporters.errors import FatalError
 from exporters.holds import Holds
 from exporters.model import Annotation, Entry
 from exporters.upd import rows, schema, signing
 from exporters.upd.database import IdsMeetError
-from exporters.upd.options import SigningOptions
+from exporters.upd.options import SigningOptions, signer_of
 from exporters.upd.writer import UpdWriter
 
 PASSES = 3
 """Over all entries: rows must follow what they refer to."""
-PASSPHRASE = "OUTHAUL_SIGNING_PASSPHRASE"  # noqa: S105 - the name of a variable
 
 
 class UpdOptions(SigningOptions):
@@ -63,7 +61,7 @@ class UpdExporter(ContextualExporter):
     def export(self, context: Context) -> None:
         options = context.options.model
         assert isinstance(options, UpdOptions)
-        signer = _signer(options, context.secrets)
+        signer = signer_of(options, context.secrets)
         file = context.io.file(format=schema.EXTENSION)
         file.close()
         told_apart = Counter[str]()
@@ -96,7 +94,7 @@ class _Export:
         self._signer = signer
         self._told_apart = told_apart
         self._newest: dict[str, datetime | None] = {}
-        """When each dataset was changed last, by the id of its row."""
+        """When anything in a dataset was changed last, by the id of its row."""
         self._projects = {dataset.model.id: rows.project_of(dataset.model) for dataset in context.datasets}
         self._total = sum(len(dataset.entries()) for dataset in context.datasets)
         self._passed = 0
@@ -156,7 +154,8 @@ class _Export:
     def _sign(self, connection: Any) -> None:
         assert self._signer is not None
         for id_, known in connection.execute("SELECT id, metadata FROM datasets ORDER BY rowid").fetchall():
-            moment = signing.signing_time(self._signer, self._options.signed_at, self._newest.get(id_))
+            newest = signing.newest(schema.times_of(known), self._newest.get(id_))
+            moment = signing.signing_time(self._signer, self._options.signed_at, newest)
             signature = signing.sign_dataset(connection, id_, self._signer, self._options.signature_hash, moment)
             signed = schema.with_member(known, schema.SIGNATURES, schema.as_json([signature]))
             connection.execute("UPDATE datasets SET metadata = ? WHERE id = ?", [signed, id_])
@@ -169,32 +168,3 @@ def _is_too_large(entry: EntryContext) -> bool:
             entry.leave_out("it has a media of 2 GiB or more, which does not go into a UPD file", is_fault=True)
             return True
     return False
-
-
-def _signer(options: UpdOptions, secrets: Mapping[str, str]) -> signing.Signer | None:
-    """Who signs; None where nobody was asked to.
-
-    Raises:
-        RequestError: the key or its certificate cannot be used.
-    """
-    path = options.signing_key.get_secret_value()
-    if not path:
-        if options.certificate:
-            raise RequestError("A certificate alone signs nothing; give its key too with --option signing_key=…")
-        return None
-    if options.block_name:
-        if "signing_key" not in secrets:
-            raise RequestError("A saved block is known within a run only; give the path of a signing key here.")
-        key, certificate, passphrase = (secrets[name].encode() for name in ("signing_key", "certificate", "passphrase"))
-        return signing.load_signer(key, certificate, passphrase)
-    if not options.certificate:
-        raise RequestError("A signing key needs its certificate; give it with --option certificate=PATH.")
-    key, certificate = _read(path, "signing key"), _read(options.certificate, "signing certificate")
-    return signing.load_signer(key, certificate, os.environ.get(PASSPHRASE, "").encode())
-
-
-def _read(path: str, what: str) -> bytes:
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise RequestError(f"The {what} {path} cannot be read ({error.strerror}); check its path.") from None

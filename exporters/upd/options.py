@@ -1,13 +1,19 @@
-"""Options of what signs: where the key and its certificate are, and as of when."""
+"""Options of what signs: where the key and its certificate are, and as of when; and who that makes the signer."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator
 
+from exporters.errors import RequestError
 from exporters.options import ExporterOptions
+from exporters.upd.signing import Signer, load_signer, signing_time
 
+PASSPHRASE = "OUTHAUL_SIGNING_PASSPHRASE"  # noqa: S105 - the name of a variable
 SAVED = "block:"
 """Marks a saved block where a path could stand too."""
 
@@ -44,3 +50,40 @@ class SigningOptions(ExporterOptions):
         """Of the saved block to sign with; empty where it is none."""
         given = self.signing_key.get_secret_value()
         return given.removeprefix(SAVED) if given.startswith(SAVED) else ""
+
+
+def signer_of(options: SigningOptions, secrets: Mapping[str, str]) -> Signer | None:
+    """Who signs; None where nobody was asked to.
+
+    Args:
+        options: as they were given; paths are read now.
+        secrets: what a saved block holds, where one is named.
+
+    Raises:
+        RequestError: the key or its certificate cannot be used, or not at the time that was given.
+    """
+    path = options.signing_key.get_secret_value()
+    if not path:
+        if options.certificate:
+            raise RequestError("A certificate alone signs nothing; give its key too with --option signing_key=…")
+        return None
+    if options.block_name:
+        if "signing_key" not in secrets:
+            raise RequestError("A saved block is known within a run only; give the path of a signing key here.")
+        key, certificate, passphrase = (secrets[name].encode() for name in ("signing_key", "certificate", "passphrase"))
+    elif options.certificate:
+        key, certificate = _read(path, "signing key"), _read(options.certificate, "signing certificate")
+        passphrase = os.environ.get(PASSPHRASE, "").encode()
+    else:
+        raise RequestError("A signing key needs its certificate; give it with --option certificate=PATH.")
+    signer = load_signer(key, certificate, passphrase)
+    if options.signed_at:
+        signing_time(signer, options.signed_at, None)
+    return signer
+
+
+def _read(path: str, what: str) -> bytes:
+    try:
+        return Path(path).expanduser().read_bytes()
+    except OSError as error:
+        raise RequestError(f"The {what} {path} cannot be read ({error.strerror}); check its path.") from None

@@ -12,9 +12,9 @@ row, as nearly all do, carries no copy of it: `rebuilt_annotation` makes it agai
 from __future__ import annotations
 
 import re
+import string
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
-from urllib.parse import quote
 
 import msgspec
 from msgspec import Raw, Struct
@@ -23,6 +23,8 @@ from exporters.model import Annotation, Dataset, Entry, Media, Recorded
 from exporters.upd.naming import fitted
 from exporters.upd.schema import MAX_TYPE, OURS, RECORD, as_json, document, field_name, metadata_key
 
+UNRESERVED = frozenset((string.ascii_letters + string.digits + "-._~").encode())
+"""Bytes that stand for themselves in an address."""
 FIELDS = {
     "dataset": (
         "labeling_configuration", "workflow_configuration", "labels", "status", "progress", "entries_total_count",
@@ -120,17 +122,24 @@ def resource_of(attributes: Fields) -> str:
     return _text(attributes.get("resource"))
 
 
-def media_members(attributes: Fields) -> Iterator[tuple[str, bytes]]:
-    """Width and height as the platform has them: of the picture as it is stored."""
+def media_members(attributes: Fields, media: Media) -> Iterator[tuple[str, bytes]]:
+    """Width and height of the picture as it is stored: the platform's, or what its file has told."""
     meta = _object(attributes.get("meta")) or {}
     for field in ("width", "height"):
         if field in meta:
             yield metadata_key(field), bytes(meta[field])
+        elif media.frame == "stored" and getattr(media, field):
+            yield metadata_key(field), as_json(getattr(media, field))
 
 
 def files_url(platform: str, resource: str) -> str:
     """The platform's address of an original file."""
-    return f"{platform.rstrip('/')}{FILES}{quote(resource, safe='')}"
+    return f"{platform.rstrip('/')}{FILES}{_as_segment(resource)}"
+
+
+def _as_segment(text: str) -> str:
+    """A text as one segment of an address."""
+    return "".join(chr(byte) if byte in UNRESERVED else f"%{byte:02X}" for byte in text.encode())
 
 
 def annotation_row(

@@ -127,7 +127,7 @@ class EntryRows:
                 if media.id != id_:
                     members.append((ID, as_json(media.id)))
             else:
-                members = [*platform.media_members(attributes), *model_form.record_members(media)]
+                members = [*platform.media_members(attributes, media), *model_form.record_members(media)]
             if key != media.key:
                 members.append((f"{OURS}Key", as_json(media.key)))
             yield MediaRow(id_, key, mime_type, "{}"), members

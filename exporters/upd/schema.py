@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from types import ModuleType
+from typing import Any
 
 import msgspec
 
@@ -120,4 +121,16 @@ def with_member(text: str, key: str, value: bytes) -> str:
     return f"{text[:-1]}{',' if len(text) > len('{}') else ''}{document([(key, value)])[1:]}"
 
 
+def times_of(metadata: str) -> list[str]:
+    """When a row was made and changed, as far as its metadata says so."""
+    times = _decode_times(metadata)
+    return [one for one in (times.created, times.updated) if isinstance(one, str)]
+
+
+class _Times(msgspec.Struct):
+    created: Any = msgspec.field(default=None, name="Created-At")
+    updated: Any = msgspec.field(default=None, name="Updated-At")
+
+
+_decode_times = msgspec.json.Decoder(_Times).decode
 as_json = msgspec.json.Encoder().encode

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     Path = tuple[Certificate, ...]
 
-MAX_CHAIN = 8
+MAX_CHAIN = 5
+"""Certificates from a signer to a root; more would make work for those who have to look through them."""
 
 
 def why_untrusted(chain: Sequence[Certificate], roots: Sequence[Certificate], moment: datetime) -> str:
@@ -27,7 +28,7 @@ def why_untrusted(chain: Sequence[Certificate], roots: Sequence[Certificate], mo
         moment: when it signed.
     """
     reason = "its certificate leads to no root that is trusted"
-    for path in _paths(chain[0], chain[1:], roots, ()):
+    for path in _paths(chain[0], chain[1:MAX_CHAIN], roots, ()):
         reason = _fault(path, moment)
         if not reason:
             return ""

@@ -145,10 +145,12 @@ STRAY: list[tuple[str, list[Any], str]] = [
     ("entries", ["e1", "nowhere", "", "{}"], "entries that belong to no dataset (1)"),
     ("annotations", ["a", "nowhere", "x", "{}", "c", "{}", "{}"], "annotations that belong to no entry (1)"),
     ("entries", ["e", "d", "", "{}"], "entries with the id of another (1)"),
+    ("datasets", ["d", "D", "acme", "{}"], "more than one dataset of the id “d”"),
+    ("datasets", ["d2", "D", "acme", '{"Outhaul-Id":"d"}'], "more than one dataset of the id “d”"),
 ]
 
 
-@pytest.mark.parametrize(("table", "values", "said"), STRAY, ids=[said for *_, said in STRAY])
+@pytest.mark.parametrize(("table", "values", "said"), STRAY, ids=[str(values) for _, values, _ in STRAY])
 def test_rows_that_belong_to_nothing(path: Path, table: str, values: list[Any], said: str) -> None:
     """Rows that would be left out without a word, or twice, are counted and refused."""
     with upd_file(path, {name: _loose(columns) for name, columns in TABLES.items()}) as database:

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from prefect.blocks.fields import SecretDict
 
 from blocks.catalog import find_source
 from blocks.upd import UpdSource
+from blocks.upd_reading import list_entries, read_catalog, read_entries
 from exporters.errors import RequestError
+from exporters.model import Entry
 from tests.blocks.samples import everything, pack, picture_bytes, read_media
 from tests.fakes.upd import add, archived, upd_file
 
@@ -140,6 +143,50 @@ def test_options_reach_the_store(tmp_path: Path) -> None:
     source = UpdSource(url="memory://upd-tests/x.upd", options=SecretDict({"skip_instance_cache": True}))
     with pytest.raises(RequestError, match="is no file"):
         source.catalog()
+
+
+def test_large_rows_are_read_in_smaller_pieces(tmp_path: Path) -> None:
+    """Entries whose annotations are large are read a few at a time, one of them alone if need be, and all in order."""
+    path = tmp_path / "made.upd"
+    sizes = [1, 2_000_000, 3, 40_000_000, 5, *[1_500_000] * 12, 7]
+    with upd_file(path) as database:
+        add(database, "datasets", "d", "D", "acme", {})
+        for number, size in enumerate(sizes):
+            add(database, "entries", f"e{number}", "d", "", {"Status": "completed", "Name": "n" * (size // 4)})
+            for part in range(2):
+                shape = ("acme:x", {"x": "x" * (size // 2)}, "c", {}, {})
+                add(database, "annotations", f"{number}-{part}", f"e{number}", *shape)
+    source = UpdSource(url=str(path))
+    dataset = source.dataset("d")
+    with source._open(32) as file:
+        (row, _) = read_catalog(file)[0]
+        listing = list(list_entries(file, row, {"status": ["completed"]}))
+        found = [
+            (entry.id, len(entry.name) + sum(len(one.raw) for one in entry.annotations) > sizes[int(entry.id[1:])])
+            for entry in read_entries(file, dataset, listing, "none", 0)
+        ]
+    assert found == [(f"e{number}", True) for number in range(len(sizes))]
+
+
+def test_shards_are_read_side_by_side(tmp_path: Path) -> None:
+    """One file is read by many at once, in threads and within one another, while its media are read, too."""
+    archive = archived(tmp_path / "street.upd")
+    source = UpdSource(url=str(archive.path))
+    dataset = source.dataset("d1")
+    listing = list(source.list_entries(dataset, {}))
+    expected = everything(source, "d1")
+
+    def shard(number: int) -> list[Entry]:
+        piece = listing[number % 4 :]
+        return list(source.read(dataset, piece, "original"))
+
+    with ThreadPoolExecutor(4) as pool:
+        running = pool.map(shard, range(24))
+        for entry, also in zip(source.read(dataset, listing, "all"), source.read(dataset, listing, "all"), strict=True):
+            assert entry == also
+            if entry.original:
+                assert read_media(source, entry.original) == archive.pictures[entry.id]
+        assert list(running) == [expected[number % 4 :] for number in range(24)]
 
 
 MEASURE = """

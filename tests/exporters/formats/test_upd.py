@@ -16,11 +16,12 @@ from pydantic import ValidationError
 
 from exporters import read_options, registry
 from exporters.errors import FatalError, RequestError
-from exporters.formats.upd import PASSPHRASE, UpdOptions
+from exporters.formats.upd import UpdOptions
 from exporters.model import Annotation, Box, Dataset, Entry, Media, Unknown, compact
 from exporters.pictures.upright import MediaFile
 from exporters.testing import conformance, run, sample_data
 from exporters.upd import schema
+from exporters.upd.options import PASSPHRASE
 from exporters.upd.verifying import check_signatures
 from tests.exporters.upd.certificates import Holder, authority, holder
 from tests.exporters.upd.reading import read_entries, tables
@@ -284,6 +285,13 @@ def test_the_time_of_signing_can_be_given(tmp_path: Path, root: Holder) -> None:
     )
     (row,) = tables(tmp_path / "f.upd")["datasets"]
     assert json.loads(row["metadata"])["Content-Signature"][0]["signedAt"] == "2026-05-01T00:00:00Z"
+
+
+def test_a_change_of_the_dataset_itself_counts(tmp_path: Path, root: Holder) -> None:
+    """Its own record may be newer than its entries, or there are none."""
+    write(tmp_path / "f.upd", [], [platform_dataset()], **holder("me", root).write(tmp_path))
+    (row,) = tables(tmp_path / "f.upd")["datasets"]
+    assert json.loads(row["metadata"])["Content-Signature"][0]["signedAt"] == "2026-03-09T16:20:11Z"
 
 
 def test_a_locked_key_has_its_passphrase_in_the_environment(
