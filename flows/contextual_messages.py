@@ -35,9 +35,9 @@ class Job(Struct, frozen=True, kw_only=True):
     datasets: str
     shards: tuple[FetchedEntries, ...]
     media: MediaChoice
-    origin: dict[str, str]
+    origin: dict[str, str] = {}
     """Who the entries come from, as the manifest names it."""
-    secrets: dict[str, str]
+    secrets: dict[str, str] = {}
     """What the exporter is given beside its options."""
     skips_faults: bool
     folder: str

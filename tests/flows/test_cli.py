@@ -61,7 +61,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "wrong value": (["--option", "out_of_picture=1"], "coco does not take out_of_picture='1': input should be 'clip'"),
     "option without value": (["--option", "out_of_picture"], "is not of the form name=value"),
     "option of no file": (["--option", "class_map=@nowhere.json"], "names the file nowhere.json, which cannot be read"),
-    "unknown filter": (["--where", "statuss=completed"], "There is no filter 'statuss' in this source; did you mean"),
+    "unknown filter": (["--where", "statuss=completed"], "There is no filter 'statuss' in IDAH; did you mean"),
     "no entries in a shard": (["--shard-entries", "0"], "shard_entries=0: input should be greater than or equal to 1"),
     "file where a folder is needed": (["--to", "/dev/null/x"], "Nothing can be delivered there: /dev/null/x cannot"),
     "unknown kind of store": (["--to", "nope://x"], "nope://x cannot be opened: Protocol not known: nope"),
@@ -235,7 +235,8 @@ def test_json_holds_the_error_too(outhaul: Run, platform: Platform) -> None:
 
 def test_entries_left_out_for_faults_are_status_3(outhaul: Run, platform: Platform, exports: Exports) -> None:
     """`--on-error skip` delivers the rest, and says so by its status."""
-    platform.sandbox.faults.append(Fault(r"medias/files/", status=404, times=1))
+    (entry, *_) = platform.sandbox.store.entries_of(platform.sandbox.store.datasets[0].id)
+    platform.sandbox.faults.append(Fault(rf"medias/files/{entry.resource}", status=404, times=None))
     status, output, _ = outhaul(
         "export", source(platform), "--to", "out", "--workspace", "work", "--on-error", "skip"
     )  # fmt: skip
