@@ -18,7 +18,7 @@ from exporters.upd.schema import EXTENSION
 from exporters.upd.verifying import check_signatures, load_roots
 from flows.manifest import Manifest
 
-UNSOUND = (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, NotImplementedError)
+UNSOUND = (zipfile.BadZipFile, tarfile.TarError, OSError, EOFError, ValueError, NotImplementedError)
 """What archives raise that were changed, which `verify` has told by then."""
 
 NOTHING_TO_SIGN = "the export holds no UPD file, and nothing else can be signed"
