@@ -33,6 +33,10 @@ def refuse_unknown_modality(given: str) -> None:
         raise unknown_name("modality", given, known)
 
 
+FEW = 3
+"""Formats that are named as exceptions, rather than all the others as the rule."""
+
+
 def text(exporters: Sequence[type[AnyExporter]], modality: str, problems: Sequence[str]) -> str:
     """For people: a paragraph a format, then the options that several share, then what is wrong with plug-ins."""
     users = Counter(group for exporter in exporters for group in set(_origins(exporter.options).values()))
@@ -46,7 +50,9 @@ def text(exporters: Sequence[type[AnyExporter]], modality: str, problems: Sequen
         )
     for group in sorted(shared, key=lambda group: len(group.model_fields)):
         names = [exporter.name for exporter in exporters if group in _origins(exporter.options).values()]
-        whose = "all formats" if len(names) == len(exporters) else ", ".join(names)
+        others = [exporter.name for exporter in exporters if exporter.name not in names]
+        but = f" but {' and '.join(others)}" if others else ""
+        whose = f"all formats{but}" if len(others) < FEW else ", ".join(names)
         own = [name for name, origin in _origins(group).items() if origin is group]
         paragraphs.append("\n".join([*_wrapped(f"Options of {whose}:", "", "  "), *_option_lines(group, own)]))
     if problems:

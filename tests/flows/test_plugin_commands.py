@@ -154,7 +154,7 @@ def test_every_format_is_listed_once_with_all_its_options(outhaul: Run) -> None:
     _, document, _ = outhaul("formats", "--json")
     for one in json.loads(document)["formats"]:
         assert output.count(f"\n{one['name']}: ") + output.startswith(f"{one['name']}: ") == 1
-    shared = output[output.index("\nOptions of all formats:") :]
+    shared = output[output.index("\nOptions of all formats but upd:") :]
     assert shared.count("--option split_by=source") == output.count("--option split_by=source") == 1
 
 
