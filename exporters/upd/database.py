@@ -48,6 +48,7 @@ class Database:
         self.connection = self._resources.enter_context(self._library.connect(config=settings))
         self.connection.execute("SET disabled_compression_methods = 'fsst,dict_fsst'")
         self.connection.execute("SET wal_autocheckpoint = '1TB'")
+        self.connection.execute(f"SET pandas_analyze_sample = {GROUP_ROWS}")  # of rows that come from here, all
 
     def __enter__(self) -> Self:
         return self
@@ -85,8 +86,12 @@ class Database:
         self.apply(f"INSERT INTO {table} BY NAME SELECT * FROM {WAITING}", columns, table=table)  # noqa: S608 - our name
 
     def apply(self, statement: str, columns: Mapping[str, Sequence[Any]], *, table: str = "") -> list[tuple[Any, ...]]:
-        """Run a statement to which rows are the table WAITING; the rest is as in `execute`."""
-        arrays = {name: np.array(values, dtype=object) for name, values in columns.items()}
+        """Run a statement to which rows are the table WAITING; the rest is as in `execute`.
+
+        Columns without any value are left out of it: DuckDB 1 does not know what to make of them.
+        """
+        filled = {name: values for name, values in columns.items() if any(one is not None for one in values)}
+        arrays = {name: np.array(values, dtype=object) for name, values in filled.items()}
         self.connection.register(WAITING, arrays)
         try:
             return self.execute(statement, table=table)

@@ -77,6 +77,7 @@ def opened(path: Path) -> Iterator[Any]:
     library = duckdb()
     with tempfile.TemporaryDirectory() as folder:
         settings: dict[str, str | int | bool] = {
+            "threads": 1,  # several would hold more of what is sorted than they may
             "memory_limit": f"{MEMORY_MEGABYTES}MiB",
             "temp_directory": folder,
             "autoinstall_known_extensions": False,

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 
 from exporters.errors import FatalError
 from exporters.model import Box, Entry
+from exporters.upd import canonical
 from exporters.upd.canonical import data_hash, schema_hash, schema_hashes
 from tests import strategies
 from tests.exporters.upd.writing import write
@@ -99,6 +100,22 @@ def test_rows_are_hashed_as_specified(file: Path, dataset_id: str, algorithm: st
 def test_datasets_have_hashes_of_their_own(file: Path) -> None:
     """A dataset's hash says nothing of the others."""
     assert len({ours(file, dataset_id) for dataset_id in ("d1", "d2", "d3")}) == 3
+
+
+def test_rows_that_are_too_large_to_be_sorted_have_the_same_hash(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are looked up by their keys, a few at a time."""
+    expected = ours(file)
+    asked = []
+
+    def too_large(*_given: Any) -> Any:
+        asked.append(True)
+        raise duckdb.OutOfMemoryException
+
+    monkeypatch.setattr(canonical, "_sorted_rows", too_large)
+    for rows in (1, 2, 128):
+        monkeypatch.setattr(canonical, "LOOKED_UP_ROWS", rows)
+        assert ours(file) == expected
+    assert len(asked) == 3
 
 
 @settings(max_examples=20)

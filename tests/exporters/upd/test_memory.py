@@ -11,6 +11,8 @@ import duckdb
 import pytest
 
 from exporters.errors import FatalError
+from exporters.upd import verifying
+from exporters.upd.canonical import data_hash
 from exporters.upd.rows import MediaRow
 from exporters.upd.writer import UpdWriter
 
@@ -72,3 +74,21 @@ def test_too_little_memory_is_said_so(tmp_path: Path) -> None:
             writer.entries.append((f"e{number}", "d", "", "x" * (1 << 20)))
         with pytest.raises(FatalError, match=r"needs more memory .*--option memory_megabytes=…"):
             writer.entries.close()
+
+
+def test_what_is_signed_is_read_through_little_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows are sorted on disk and hashed as a stream: DuckDB would refuse to hold them."""
+    path = tmp_path / "f.upd"
+    with UpdWriter(path, memory_megabytes=LEAST_MEGABYTES) as writer:
+        writer.add("datasets", ("id", "name", "modality", "metadata"), [("d", "d", "outhaul-image", "{}")])
+        writer.entries.append(("e", "d", "", "{}"))
+        writer.entries.close()
+        for number in range(100_000):
+            text = f'{{"text":"{str(number) * 700}"}}'
+            writer.annotations.append((f"{number * 7919 % 100_003:06}", "e", "s", text, "", "{}", "{}"))
+        writer.annotations.close()
+        writer.finish()
+    monkeypatch.setattr(verifying, "MEMORY_MEGABYTES", LEAST_MEGABYTES)
+    with verifying.opened(path) as connection:
+        assert len(data_hash(connection, "d", "SHA256")) == 32
+    assert path.stat().st_size > LEAST_MEGABYTES << 20
