@@ -177,12 +177,19 @@ def _add_export(commands: Any) -> None:
         default="fail",
         help="what a bad entry means for the others (default: fail)",
     )
+    command.add_argument("--full", action="store_true", help="read every entry again, also those that have not changed")
     command.add_argument("--strict", action="store_true", help="fail rather than leave annotations out")
     command.add_argument("--name", default="", help="of the delivered folder (default: the datasets' names)")
     command.add_argument(
         "--workspace", metavar="URL", default="", help="where to work (default: $OUTHAUL_WORKSPACE, or in the cache)"
     )
     command.add_argument("--shard-entries", type=int, metavar="N", default=1000, help="entries a task (default: 1000)")
+    command.add_argument(
+        "--if-running",
+        choices=("wait", "refuse"),
+        default="wait",
+        help="what to do while another run makes the same export (default: wait)",
+    )
     command.add_argument("--dry-run", action="store_true", help="check everything, say what would be done, stop")
 
 
@@ -226,21 +233,32 @@ def _add_verify(commands: Any) -> None:
 
 def _add_sandbox(commands: Any) -> None:
     command = _add(commands, "sandbox", "Run a stand-in platform to develop against.")
-    command.add_argument("platform", choices=("idah",))
-    command.add_argument("--entries", type=_between(0, 10_000_000), metavar="N", default=24, help="(default: 24)")
+    command.add_argument("platform", choices=("idah", "ango"))
+    command.add_argument(
+        "--entries", "--tasks", type=_between(0, 10_000_000), metavar="N", default=24, help="(default: 24)"
+    )
     command.add_argument("--port", type=_between(0, 65_535), metavar="P", default=8717, help="(default: 8717)")
     command.add_argument("--seed", type=int, metavar="S", default=7, help="the same seed draws the same pictures")
     command.add_argument(
-        "--datasets", type=_between(0, 1000), metavar="N", default=1, help="of pictures, of so many entries each"
+        "--datasets", type=_between(0, 1000), metavar="N", default=1, help="of pictures, of so many entries each (idah)"
     )
     command.add_argument(
-        "--video-datasets", type=_between(0, 1000), metavar="N", default=0, help="of videos, besides (default: 0)"
+        "--video-datasets", type=_between(0, 1000), metavar="N", default=0, help="of videos, besides (idah)"
     )
     command.add_argument(
         "--latency", type=_between(0, 60_000), metavar="MS", default=0, help="milliseconds before each answer"
     )
     command.add_argument(
-        "--media-bytes", type=_between(1, 1 << 30), metavar="B", default=None, help="size of each picture's file"
+        "--media-bytes", type=_between(1, 1 << 30), metavar="B", default=None, help="size of each picture's file (idah)"
+    )
+    command.add_argument(
+        "--row-bytes", type=_between(1, 1 << 24), metavar="B", default=None, help="size of each row of an export (ango)"
+    )
+    command.add_argument(
+        "--export-latency", type=_between(0, 600_000), metavar="MS", default=0, help="until an export is built (ango)"
+    )
+    command.add_argument(
+        "--link-seconds", type=_between(1, 1 << 24), metavar="S", default=120_000, help="life of a signed link (ango)"
     )
     command.add_argument(
         "--fault",

@@ -11,6 +11,9 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from blocks.sandbox.ango import DEMO_API_KEY as ANGO_API_KEY
+from blocks.sandbox.ango import AngoSandbox
+from blocks.sandbox.ango.options import build_sandbox as build_ango_sandbox
 from blocks.sandbox.idah import DEMO_API_KEY, DEMO_EMAIL, DEMO_PASSWORD, IdahSandbox
 from blocks.sandbox.idah_options import build_sandbox
 from blocks.storage import Storage
@@ -45,29 +48,12 @@ def demo_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
 def sandbox_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     """Serve until interrupted."""
     try:
-        sandbox = build_sandbox(
-            entries=arguments.entries,
-            datasets=arguments.datasets,
-            video_datasets=arguments.video_datasets,
-            latency_ms=arguments.latency,
-            media_bytes=arguments.media_bytes,
-            faults=arguments.fault,
-            seed=arguments.seed,
-        )
+        sandbox, greeting = (_ango if arguments.platform == "ango" else _idah)(arguments)
     except ValueError as error:
         raise RequestError(str(error)) from None
-    which = "" if arguments.datasets + arguments.video_datasets == 1 else " --where dataset.modality=image"
-    what = f"{arguments.entries} entries" + (" in each dataset of pictures" if which else "")
 
     def announce(url: str) -> None:
-        print(
-            f"IDAH sandbox with {what} at {url}\n"
-            f"  e-mail {DEMO_EMAIL}, password {DEMO_PASSWORD}, or\n\n"
-            f"  export OUTHAUL_API_KEY={DEMO_API_KEY}\n"
-            f"  outhaul export idah+{url} --as coco --to out{which}\n\n"
-            f"Ctrl-C ends it.",
-            flush=True,
-        )
+        print(f"{greeting.format(url=url)}\n\nCtrl-C ends it.", flush=True)
 
     try:
         sandbox.run_forever(port=arguments.port, on_start=announce)
@@ -76,6 +62,45 @@ def sandbox_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     except OSError as error:
         raise RequestError(f"Port {arguments.port} cannot be used ({error.strerror}); give another --port.") from None
     return 0, "", {}
+
+
+def _idah(arguments: Namespace) -> tuple[IdahSandbox, str]:
+    """The platform, and what to say of it once it has an address."""
+    sandbox = build_sandbox(
+        entries=arguments.entries,
+        datasets=arguments.datasets,
+        video_datasets=arguments.video_datasets,
+        latency_ms=arguments.latency,
+        media_bytes=arguments.media_bytes,
+        faults=arguments.fault,
+        seed=arguments.seed,
+    )
+    which = "" if arguments.datasets + arguments.video_datasets == 1 else " --where dataset.modality=image"
+    what = f"{arguments.entries} entries" + (" in each dataset of pictures" if which else "")
+    return sandbox, (
+        f"IDAH sandbox with {what} at {{url}}\n"
+        f"  e-mail {DEMO_EMAIL}, password {DEMO_PASSWORD}, or\n\n"
+        f"  export OUTHAUL_API_KEY={DEMO_API_KEY}\n"
+        f"  outhaul export idah+{{url}} --as coco --to out{which}"
+    )
+
+
+def _ango(arguments: Namespace) -> tuple[AngoSandbox, str]:
+    sandbox = build_ango_sandbox(
+        tasks=arguments.entries,
+        row_bytes=arguments.row_bytes,
+        latency_ms=arguments.latency,
+        export_ms=arguments.export_latency,
+        link_seconds=arguments.link_seconds,
+        faults=arguments.fault,
+        seed=arguments.seed,
+    )
+    project = next(iter(sandbox.projects))
+    return sandbox, (
+        f"Ango Hub sandbox with {arguments.entries} tasks in its project of pictures at {{url}}\n\n"
+        f"  export OUTHAUL_API_KEY={ANGO_API_KEY}\n"
+        f"  outhaul export ango+{{url}} --dataset {project} --as coco --to out"
+    )
 
 
 @contextmanager
