@@ -10,7 +10,7 @@ demo: $(READY)      ## a sandbox platform and a real export of it
 	@$(BIN)/outhaul demo --to demo
 
 test: $(DEV)      ## the whole test suite
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadgroup $(ARGS)
 
 lint: $(DEV)      ## style, then types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

@@ -97,6 +97,14 @@ def retry_after_seconds(value: str | None) -> float | None:
         return None
 
 
+def date_of(response: aiohttp.ClientResponse) -> datetime | None:
+    """When the far end says it answered, by its own clock, to the second; None when it does not say."""
+    try:
+        return email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
+    except ValueError:
+        return None
+
+
 def tls(verify: bool, ca_bundle: str) -> ssl.SSLContext | bool:
     """What aiohttp wants to know about certificates."""
     if not verify:

@@ -13,10 +13,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequen
 from contextlib import asynccontextmanager
 from typing import Any, ClassVar, TypeVar
 
-import msgspec
 from pydantic import Field, SecretStr
 
 from blocks import http, stopping
+from blocks.idah_changes import count_annotations, from_line, has_annotations, settled_before, to_line
 from blocks.idah_client import Connection, IdahClient, Resource, connect
 from blocks.idah_exports import read_exports, read_formats
 from blocks.idah_filters import KINDS, NAMES, check_filters, check_rows, query_of, read_filters
@@ -58,6 +58,7 @@ class IdahSource(Source):
     _block_type_name = "IDAH"
     _block_type_slug = "idah"
     _description = "An IDAH labelling platform to export datasets from."
+    tells_changes: ClassVar[bool] = True
     filters: ClassVar[tuple[str, ...]] = NAMES
     sorts: ClassVar[tuple[str, ...]] = tuple(
         name for name in KINDS["entry"] if "__" not in name and name not in UNSORTABLE
@@ -153,10 +154,12 @@ class IdahSource(Source):
             [of_dataset, *query_of(filters)],
             expected=None if filters else dataset.entries_count,
         )
+        settled = None
         async for page in pages:
+            settled = settled or settled_before(client.clock)
             _check_dataset(page, dataset)
             check_rows(page, filters)
-            rows = ((one.id, _place(one, order), bytes(one.raw)) for one in page)
+            rows = ((one.id, _place(one, order), to_line(one, settled)) for one in page)
             listed.executemany("insert or replace into entries values (?, ?, ?)", rows)
         says = to_dataset(await client.one(f"dataset/datasets/{dataset.id}")).entries_count
         if says is None:
@@ -177,11 +180,20 @@ class IdahSource(Source):
             try:
                 reading, done = Reading(client, dataset, where, media), 0
                 while done < len(listing):
-                    piece = [_listed(line) for line in listing[done : done + reading.at_once]]
+                    piece = [from_line(line) for line in listing[done : done + reading.at_once]]
                     yield from runner.run(stopping.watched(reading.read(piece)))
                     done += len(piece)
             finally:
                 runner.run(connection.__aexit__(None, None, None))
+
+    def key_of(self, line: bytes) -> str:
+        return from_line(line).id
+
+    def has_annotations(self, dataset: Dataset, count: int, where: Where) -> bool:
+        return self._run(lambda client: has_annotations(client, dataset, count, where))
+
+    def count_annotations(self, groups: Sequence[Sequence[bytes]], where: Where) -> list[int]:
+        return self._run(lambda client: count_annotations(client, groups, where))
 
     @asynccontextmanager
     async def open_media(self) -> AsyncIterator[MediaReader]:
@@ -274,11 +286,6 @@ def _place(entry: Resource, order: str) -> str | float | None:
     """What an entry is ordered by."""
     value = entry.attributes.get(order) if order not in ("", "id") else entry.id if order else None
     return value if isinstance(value, str | int | float) else None
-
-
-def _listed(line: bytes) -> Resource:
-    record = msgspec.json.decode(line)
-    return Resource(record["id"], record["attributes"], msgspec.Raw(line))
 
 
 def _is_uuid(text: str) -> bool:

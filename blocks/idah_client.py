@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from importlib import metadata
 from types import MappingProxyType
 from typing import Any
@@ -27,6 +28,8 @@ from exporters.errors import RequestError, RetriableError
 
 PAGE_ROWS = 1000
 """The platform's largest page."""
+COUNTED_ROWS = 1000
+"""As far as the platform counts in one answer."""
 QUERY_CHARACTERS = 7000
 """Longest query sent: proxies refuse addresses over about 8 KiB."""
 RENEW_BEFORE_SECONDS = 60
@@ -112,6 +115,8 @@ class IdahClient:
         self._account = (self._base, hashlib.sha256(msgspec.json.encode(connection.login)).hexdigest())
         self._login_lock = asyncio.Lock()
         self.page_rows = PAGE_ROWS
+        self.clock: datetime | None = None
+        """The platform's, as its last answer said; it may not say."""
         self._proxy = http.proxy_for(connection.url, connection.proxy)
         self._listings = asyncio.Semaphore(4)  # people annotate through the platform's same 16 threads
 
@@ -133,6 +138,22 @@ class IdahClient:
             if is_second and answer.data:  # twice: the first time, rows may have gone after they were counted
                 self.page_rows = min(self.page_rows, len(answer.data))
         return [_resource(raw) for raw in answer.data]
+
+    async def count(self, path: str, query: Query, *, beyond: int = 0) -> int | None:
+        """How many rows a listing has, from answers of one row; None when there are not more than `beyond`.
+
+        An answer counts up to 1,000 rows from its place on; so knowing how many should be there saves the way.
+        """
+        start = beyond
+        while True:
+            pages = [("page[number]", str(start + 1)), ("page[size]", "1"), ("count", "true")]
+            answer = await self._document(path, [*query, *pages], _Many)
+            counted = answer.meta.count or 0
+            if not answer.data:
+                return None if start == beyond and beyond else start
+            if counted < start + COUNTED_ROWS:
+                return counted
+            start += COUNTED_ROWS
 
     async def one(self, path: str, query: Query | None = None) -> Resource:
         return _resource((await self._document(path, query or [], _One)).data)
@@ -175,6 +196,7 @@ class IdahClient:
         token = await self._fresh_token()
         for may_renew in (True, False):
             async with self._get(path, query, {**headers, "Authorization": f"Bearer {token}"}) as response:
+                self.clock = http.date_of(response)
                 if response.status == 401 and may_renew:
                     token = await self._fresh_token(refused=token)
                     continue

@@ -8,6 +8,7 @@ keeps it in the workspace and cuts it into shards. Vendors' words stay in the mo
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -88,6 +89,10 @@ class Source(Block, ABC):
     """What `--sort` can name; entries come in the order of their ids, or of the source itself, otherwise."""
     takes_all_datasets: ClassVar[bool] = False
     """Whether naming no dataset means all of them."""
+    tells_changes: ClassVar[bool] = False
+    """Whether a line of the listing is never again what it was once its entry has changed, but for annotations that
+    were deleted, which `count_annotations` tells of. What has not changed is then not read again.
+    """
 
     @abstractmethod
     def identity(self) -> dict[str, str]:
@@ -118,6 +123,25 @@ class Source(Block, ABC):
 
         Each line of the listing comes back as an entry, or as what became of it; `where` is what it was listed with.
         """
+
+    def key_of(self, line: bytes) -> str:
+        """What the line of a listing is about: the same as long as the entry is there, whatever happens to it."""
+        return hashlib.sha256(line).hexdigest()[:32]
+
+    def has_annotations(self, dataset: Dataset, count: int, where: Where) -> bool:  # noqa: ARG002 - of no use without
+        """Whether the entries that fit `where` have just so many annotations; False also where that is costly to say.
+
+        Asked only of sources that tell changes, as `count_annotations` is.
+        """
+        return False
+
+    def count_annotations(self, groups: Sequence[Sequence[bytes]], where: Where) -> list[int]:
+        """How many annotations each group of lines of the listing has now.
+
+        Raises:
+            RetriableError: the platform cannot be reached now.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def open_media(self) -> AbstractAsyncContextManager[MediaReader]:

@@ -12,10 +12,12 @@ import msgspec
 from pydantic import ValidationError
 
 from blocks.catalog import AnySource, find_source, find_target, find_workspace
+from blocks.lease import IfRunning
 from blocks.source import parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import FatalError, RequestError
+from exporters.errors import BusyError
 from exporters.validation import wrong_values
 from flows import display
 from flows.manifest import counts
@@ -37,13 +39,19 @@ def export_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
         plan = make_plan(request, source, target, workspace)
         return DELIVERED, display.plan_text(plan), plan_object(plan)
     warn(check(request, source, target).warnings)
-    summary = run(request, source, target, workspace, wants_bars=not arguments.json)
+    summary = run(request, source, target, workspace, if_running=arguments.if_running, wants_bars=not arguments.json)
     status = DELIVERED_WITH_FAULTS if summary.tally.has_faults else DELIVERED
     return status, display.summary_text(summary), summary_object(summary)
 
 
 def run(
-    request: Request, source: AnySource, target: Target, workspace: Workspace, *, wants_bars: bool = True
+    request: Request,
+    source: AnySource,
+    target: Target,
+    workspace: Workspace,
+    *,
+    if_running: IfRunning = "wait",
+    wants_bars: bool = True,
 ) -> Summary:
     """Run the flow here, with a Prefect API of its own unless one is configured."""
     from flows.export import export  # noqa: PLC0415 - a refused request need not wait for it
@@ -51,7 +59,11 @@ def run(
     parameters = {**request.model_dump(), "datasets": list(request.datasets), "where": list(request.where)}
     with display.watching(wants_bars=wants_bars):
         try:
-            summary: Summary = export(source=source, target=target, workspace=workspace, **parameters)
+            summary: Summary = export(
+                source=source, target=target, workspace=workspace, if_running=if_running, **parameters
+            )
+        except BusyError:
+            raise
         except RequestError as error:  # found after the checks: something was fetched, so it is a failure now
             raise FatalError(str(error)) from None
     return summary
@@ -97,6 +109,7 @@ def read_request(arguments: Namespace) -> Request:
             on_error=arguments.on_error,
             strict=arguments.strict,
             name=arguments.name,
+            full=arguments.full,
             shard_entries=arguments.shard_entries,
         )
     except ValidationError as error:

@@ -46,11 +46,20 @@ STREAMS = {"zip": zip_stream, "tar": tar_stream}
 def deliver(package: Package, plan: Plan, target: Target, workspace: Workspace) -> Delivery:
     """Deliver a package unless it lies there already. The archive is made while it is uploaded; holds one chunk."""
     storage, store = target.storage(), workspace.open()
-    folder = f"{plan.name}/{package.export_id}"
-    found = delivered_already(storage, folder)
-    packed, moved = (found, (0, 0)) if found else _deliver(package, plan, folder, storage, store)
+    if found := deliver_again(package, plan, storage):
+        return found
+    packed, moved = _deliver(package, plan, f"{plan.name}/{package.export_id}", storage, store)
     _point_at(package, plan, storage)
-    return _delivery(package, plan, storage, packed, moved, was_there=found is not None)
+    return _delivery(package, plan, storage, packed, moved, was_there=False)
+
+
+def deliver_again(package: Package, plan: Plan, storage: Storage) -> Delivery | None:
+    """Point at a package that lies at the target already; None when it does not."""
+    packed = delivered_already(storage, f"{plan.name}/{package.export_id}")
+    if packed is None:
+        return None
+    _point_at(package, plan, storage)
+    return _delivery(package, plan, storage, packed, (0, 0), was_there=True)
 
 
 def _deliver(

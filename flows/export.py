@@ -5,7 +5,10 @@
       │            └────▶ media[shard] ──▶ media store ──────────────────┴─▶ package ──▶ deliver ──▶ manifest, receipt
 
 Running it twice is safe at any point: everything in the workspace is named by its content, an export is named by all
-that it consists of, and one that lies at the target already is left alone. What a killed run had done is found again.
+that it consists of, and one that lies at the target already is left alone. What a killed run had done is found again,
+and what it left half done is swept. Two runs of one export at once: one works, the other waits or refuses.
+What has not changed since it was read, plan finds out from the source, and is taken from the workspace; when that is
+all, and lies at the target, the run ends there.
 
 A contextual exporter takes the place of transform: it runs once, over all shards, when the last of them is there.
 """
@@ -22,18 +25,22 @@ from pydantic import Field
 
 from blocks import stopping
 from blocks.catalog import AnySource
+from blocks.lease import IfRunning
 from blocks.target import Target
 from blocks.workspace import Workspace
 from flows.contextual import ON_ITS_OWN, is_contextual, run_exporter
 from flows.deliver import deliver
 from flows.fetch import fetch
+from flows.lease import alone
 from flows.media import fetch_media
+from flows.memory import note_export
 from flows.package import make_package
 from flows.plan import plan_export
 from flows.report import publish
 from flows.results import Request, Summary
 from flows.survey import take_survey
 from flows.transform import transform
+from flows.unchanged import find_delivered
 
 
 def _run_name() -> str:
@@ -60,17 +67,23 @@ def export(
     strict: bool = Field(default=False, description="Refuse, rather than leave out what the format cannot hold."),
     name: str = Field(default="", description="Of the delivered folder and file; empty: the datasets' names."),
     workspace: Workspace | None = Field(default=None, description="Where to work; none: in the worker's own cache."),
+    full: bool = Field(default=False, description="Read every entry again, also those that have not changed."),
     shard_entries: int = Field(default=1000, ge=1, description="Entries in a task; more is fewer, longer tasks."),
+    if_running: IfRunning = Field(default="wait", description="What to do while another run makes the same export."),
 ) -> Summary:
     """Export annotated datasets from a platform or a folder, and deliver them as one proven package."""
     request = Request(
         datasets=tuple(datasets), exporter=exporter, options=options, where=tuple(where), sort=sort, media=media,
-        package=package, on_error=on_error, strict=strict, name=name, shard_entries=shard_entries,
+        package=package, on_error=on_error, strict=strict, name=name, full=full,
+        shard_entries=shard_entries,
     )  # fmt: skip
     workspace = workspace or Workspace()
 
-    with stopping.on_interrupt():
+    with stopping.on_interrupt(), alone(request, source, target, workspace, if_running):
         plan = plan_export(request, source, target, workspace)
+        if unchanged := find_delivered(plan, target, workspace):
+            publish(unchanged)
+            return unchanged
 
         fetching, downloading = [], []
         for shard in plan.shards:  # a shard's media begins when its records are there, not when all are
@@ -84,9 +97,13 @@ def export(
         else:
             surveyed = take_survey(plan, fetched, workspace)
             transforming = [
-                transform.submit(one, files, placement, plan, workspace)
-                for one, files, placement in zip(
-                    fetched, downloading or repeat(None, len(fetched)), surveyed.placements, strict=True
+                transform.submit(*of_shard, plan, workspace)
+                for of_shard in zip(
+                    fetched,
+                    downloading or repeat(None, len(fetched)),
+                    surveyed.placements,
+                    surveyed.datasets,
+                    strict=True,
                 )
             ]
             files = [future.result() for future in downloading]
@@ -102,5 +119,6 @@ def export(
             downloaded_files=sum(shard.downloaded for shard in files),
             media_bytes=sum(shard.bytes for shard in files),
         )
+        note_export(summary, packaged, fetched, workspace.open())
         publish(summary)
         return summary

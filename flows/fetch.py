@@ -1,8 +1,9 @@
-"""fetch: the records of one shard, from the source into the workspace."""
+"""fetch: the records of one shard into the workspace, what has changed from the source, the rest from earlier runs."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib import metadata
 
 from prefect import task
 
@@ -12,53 +13,126 @@ from blocks.store import Store
 from blocks.workspace import Workspace
 from exporters import FatalError
 from exporters.errors import quoted
-from exporters.model import Dataset, decode_dataset, encode
+from exporters.model import Dataset, Entry, decode_dataset, decode_entry, encode
 from exporters.survey import ShardIndex
 from exporters.tally import Counters
 from flows import progress
-from flows.policy import PATIENT, one_at_a_time
-from flows.results import FetchedShard, Plan, ShardPlan
+from flows.memory import note_shard, scope_of
+from flows.policy import PATIENT, digest, one_at_a_time
+from flows.results import FetchedShard, Former, Plan, ShardPlan
+from flows.revision import Place, decode_kept, ledger_line
 
 
 @task(name="fetch", task_run_name="fetch {shard.label}", **PATIENT)
 def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace) -> FetchedShard:
     """Read the entries of a shard with their annotations and media descriptions.
 
-    Holds a few hundred entries at a time. Never taken from a cache: only reading tells whether a platform has changed;
-    what is read is kept under a name made of its content, so reading the same again writes nothing.
+    Holds a few hundred entries at a time. What need not be read again, plan has found out from the source. What is read
+    is kept under a name made of its content, so reading the same again writes nothing.
     """
     store = workspace.open()
+    if shard.is_unchanged:
+        progress.advance("fetch", shard.entries)
+        return _unchanged(shard, shard.formers[0], plan, store)
     dataset = load_datasets(plan, store)[shard.dataset_index]
-    listing = list(store.load_lines(shard.listing))
-    exporter = plan.exporter()
-    index = ShardIndex(exporter.holds, plan.exporter_options())
-    counts = {"entries": 0, "annotations": 0, "medias": 0}
-    gone = Counters()
-
-    def lines() -> Iterator[bytes]:
-        for entry in source.read(dataset, listing, plan.request.media, plan.where):
-            progress.advance("fetch")
-            if isinstance(entry, Withdrawn):
-                gone.came_in["entries"] += 1
-                gone.leave_out("entries", entry.reason, [entry.entry_id])
-                continue
-            index.add(entry)
-            counts["entries"] += 1
-            counts["annotations"] += len(entry.annotations)
-            counts["medias"] += len(entry.medias)
-            yield encode(entry)
-
+    reading = Reading(shard, plan, source, dataset, store)
     with one_at_a_time("fetch", plan.source):
-        path, sha256 = store.save_lines(lines())
-    withdrawn = gone.tally()
-    read = counts["entries"] + withdrawn.came_in.get("entries", 0)
+        path, sha256 = store.save_lines(reading.lines())
+    withdrawn = reading.gone.tally()
+    read = reading.counts["entries"] + withdrawn.came_in.get("entries", 0)
     if read != shard.entries:
         raise FatalError(
             f"{shard.entries} entries of dataset {quoted(dataset.name)} were listed, but {read} could be "
             f"read; please report this as a fault of the source."
         )
-    index_path, _ = store.save_blob(index.to_bytes())
-    return FetchedShard(shard=shard, path=path, sha256=sha256, index=index_path, withdrawn=withdrawn, **counts)
+    ledger, _ = store.save_lines(reading.ledger)
+    index = _index_path(plan, sha256)
+    store.storage.write(index, [reading.index.to_bytes()], durable=False)
+    fetched = FetchedShard(
+        shard=shard, path=path, sha256=sha256, index=index, ledger=ledger, withdrawn=withdrawn, **reading.counts
+    )
+    if plan.tells_changes:
+        note_shard(store, scope_of(plan.source, dataset.id, plan.where, plan.request.media), fetched)
+    return fetched
+
+
+def _unchanged(shard: ShardPlan, former: Former, plan: Plan, store: Store) -> FetchedShard:
+    """What was read before; for another exporter, or other options, it may need another index."""
+    path = _index_path(plan, former.sha256)
+    if not store.storage.exists(path):
+        index = ShardIndex(plan.exporter().holds, plan.exporter_options())
+        for line in store.load_lines(former.path):
+            index.add(decode_entry(line))
+        store.storage.write(path, [index.to_bytes()], durable=False)
+    return FetchedShard(shard=shard, index=path, **former.model_dump())
+
+
+def _index_path(plan: Plan, sha256: str) -> str:
+    exporter = [plan.request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
+    return f"indexes/{digest(metadata.version('outhaul'), sha256, exporter)}"
+
+
+class Reading:
+    """The entries of a shard in the order of its listing, wherever they come from. The books are right at the end."""
+
+    def __init__(self, shard: ShardPlan, plan: Plan, source: AnySource, dataset: Dataset, store: Store) -> None:
+        self._shard, self._plan, self._source, self._dataset, self._store = shard, plan, source, dataset, store
+        self.counts = {"entries": 0, "annotations": 0, "medias": 0}
+        self.gone = Counters()
+        self.ledger: list[bytes] = []
+        self.index = ShardIndex(plan.exporter().holds, plan.exporter_options())
+
+    def lines(self) -> Iterator[bytes]:
+        listing = list(self._store.load_lines(self._shard.listing))
+        places: list[Place | None] = [None] * len(listing)
+        if self._shard.kept:
+            places = [decode_kept(line) for line in self._store.load_lines(self._shard.kept)]
+        formers = [_Former(self._store.load_lines(former.path)) for former in self._shard.formers]
+        fresh = self._read([line for line, place in zip(listing, places, strict=True) if place is None])
+        for line, place in zip(listing, places, strict=True):
+            if place is not None:
+                data = formers[place[0]].line(place[1])
+                self._count(line, decode_entry(data))
+                yield data
+                continue
+            entry = next(fresh, None)
+            if isinstance(entry, Withdrawn):
+                progress.advance("fetch")
+                self.gone.came_in["entries"] += 1
+                self.gone.leave_out("entries", entry.reason, [entry.entry_id])
+            elif entry:
+                self._count(line, entry)
+                yield encode(entry)
+        self.counts["entries"] += sum(1 for _ in fresh)  # more than were asked for
+        for former in formers:
+            former.finish()
+
+    def _read(self, listing: list[bytes]) -> Iterator[Entry | Withdrawn]:
+        if listing:
+            yield from self._source.read(self._dataset, listing, self._plan.request.media, self._plan.where)
+
+    def _count(self, line: bytes, entry: Entry) -> None:
+        progress.advance("fetch")
+        self.index.add(entry)
+        self.ledger.append(ledger_line(self._source.key_of(line), line, len(entry.annotations)))
+        self.counts["entries"] += 1
+        self.counts["annotations"] += len(entry.annotations)
+        self.counts["medias"] += len(entry.medias)
+
+
+class _Former:
+    """The lines of a former shard, read along once."""
+
+    def __init__(self, lines: Iterator[bytes]) -> None:
+        self._lines = enumerate(lines)
+
+    def line(self, place: int) -> bytes:
+        return next(line for number, line in self._lines if number == place)
+
+    def finish(self) -> None:
+        """Read what is left: only at its end is it known to be what was saved."""
+        for _ in self._lines:
+            pass
 
 
 def load_datasets(plan: Plan, store: Store) -> list[Dataset]:

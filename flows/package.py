@@ -22,6 +22,7 @@ from exporters.naming import is_safe_path, meeting_key
 from exporters.tally import KINDS, Tally, total
 from flows.fetch import load_datasets
 from flows.index import Member, decode_member, written_member
+from flows.memory import settle_shards
 from flows.policy import PATIENT, digest
 from flows.report import sentence
 from flows.results import ConvertedShard, FetchedShard, Package, Plan
@@ -42,6 +43,8 @@ def make_package(
     """
     tally = reconcile(plan, fetched, converted)
     store, request = workspace.open(), plan.request
+    if plan.tells_changes:
+        settle_shards(plan, fetched, store)
     size = 0
     places = array("Q")
     contents = hashlib.sha256()

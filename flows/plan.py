@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from typing import Any
 
 from prefect import task
@@ -25,8 +24,11 @@ from exporters.options import ClassOptions, ExporterOptions, ImageOptions
 from exporters.validation import revealed
 from flows import progress
 from flows.contextual_secrets import check_signing
+from flows.cutting import cut
+from flows.memory import recall_shards, scope_of
 from flows.policy import PATIENT, digest
 from flows.results import Plan, Request, ShardPlan
+from flows.revision import revision
 
 
 @dataclass(frozen=True)
@@ -94,18 +96,25 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
     shards: list[ShardPlan] = []
     for dataset_index, dataset in enumerate(checked.datasets):
         listing = source.list_entries(dataset, checked.where, request.sort)
-        for number, piece in enumerate(_pieces(listing, request.shard_entries), start=1):
-            path, _ = store.save_lines(piece)
+        listed: list[ShardPlan] = []
+        for number, lines in enumerate(cut(listing, request.shard_entries, source.key_of), start=1):
             label = f"{_clean(dataset.name)[:40]} {number}"
-            shards.append(
-                ShardPlan(index=len(shards), label=label, dataset_index=dataset_index, listing=path, entries=len(piece))
+            index = len(shards) + len(listed)
+            path, _ = store.save_lines(lines)
+            listed.append(
+                ShardPlan(index=index, label=label, dataset_index=dataset_index, listing=path, entries=len(lines))
             )
+        scope = scope_of(source.identity(), dataset.id, checked.where, request.media)
+        formers = recall_shards(store, scope) if source.tells_changes and not request.full else []
+        with revision(source, dataset, checked.where, store, formers) as now:
+            shards += now.compare(listed)
     datasets, _ = store.save_lines(encode(dataset) for dataset in checked.datasets)
     plan = Plan(
         request=request,
         name=export_name(request.name, [dataset.name for dataset in checked.datasets]),
         source=source.identity(),
         datasets=datasets,
+        dataset_ids=tuple(dataset.id for dataset in checked.datasets),
         options=checked.options,
         options_digest=digest(store.identity(), checked.true_options),
         code_digest=registry.code_digest(request.exporter),
@@ -113,6 +122,7 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
         shards=tuple(shards),
         warnings=checked.warnings,
         workspace_id=store.identity(),
+        tells_changes=source.tells_changes,
     )
     progress.expect("fetch", plan.entries)
     return plan
@@ -164,8 +174,3 @@ def _refuse_misdirected(exporter: BaseExporter[Any], options: ExporterOptions) -
             f"The format {exporter.name} does not hold what convert={','.join(useless)} makes; "
             f"it holds {', '.join(sorted(exporter.holds.shapes or ())).replace('_', ' ')}."
         )
-
-
-def _pieces(listing: Iterator[bytes], size: int) -> Iterator[Sequence[bytes]]:
-    while piece := list(islice(listing, size)):
-        yield piece

@@ -36,17 +36,45 @@ class Request(Frozen):
     on_error: ErrorPolicy = "fail"
     strict: bool = False
     name: str = ""
+    full: bool = False
     shard_entries: int = Field(default=1000, ge=1)
 
 
+class Former(Frozen):
+    """A shard as an earlier run has read it.
+
+    `ledger` has a line for each entry: the key and a digest of the line that listed it, and its number of annotations.
+    """
+
+    path: str
+    sha256: str
+    ledger: str
+    entries: int
+    annotations: int
+    medias: int
+
+
 class ShardPlan(Frozen):
-    """A run of consecutive entries of one dataset; `listing` says which."""
+    """A run of consecutive entries of one dataset; `listing` says which.
+
+    Those that have not changed since they were read are taken from there: `kept` says, for each line of the listing,
+    which of the `formers` has it and at which place, or that it is to be read. Empty: nothing was kept.
+    """
 
     index: int
     label: str
     dataset_index: int
     listing: str
     entries: int
+    kept: str = ""
+    formers: tuple[Former, ...] = ()
+    fresh: int = 0
+    """Entries that are to be read."""
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether it is just what was read before, nothing less and nothing more."""
+        return len(self.formers) == 1 and not self.fresh and self.entries == self.formers[0].entries
 
 
 class Plan(Frozen):
@@ -55,6 +83,7 @@ class Plan(Frozen):
     source: dict[str, str]
     datasets: str
     """Where the datasets with their ontologies are kept, one a line."""
+    dataset_ids: tuple[str, ...] = ()
     options: dict[str, Any]
     """The exporter's options, with their defaults."""
     options_digest: str = ""
@@ -66,10 +95,17 @@ class Plan(Frozen):
     shards: tuple[ShardPlan, ...]
     warnings: tuple[str, ...] = ()
     workspace_id: str = ""
+    tells_changes: bool = False
+    """Whether the source does: what it says need not be read then is remembered for the next run."""
 
     @property
     def entries(self) -> int:
         return sum(shard.entries for shard in self.shards)
+
+    @property
+    def fresh(self) -> int:
+        """Entries that are to be read; what an earlier run has read of the others still holds."""
+        return sum(shard.fresh for shard in self.shards)
 
     def exporter_options(self) -> Any:
         """The exporter's options, as its own model has them."""
@@ -86,11 +122,18 @@ class FetchedShard(Frozen):
     sha256: str
     index: str
     """Where its `ShardIndex` is kept."""
+    ledger: str
     entries: int
     annotations: int
     medias: int
     withdrawn: Tally = Tally()
     """Of the entries that were listed, but had gone when they were to be read."""
+
+    def as_former(self) -> Former:
+        return Former(
+            path=self.path, sha256=self.sha256, ledger=self.ledger,
+            entries=self.entries, annotations=self.annotations, medias=self.medias,
+        )  # fmt: skip
 
 
 class FetchedMedia(Frozen):

@@ -11,7 +11,7 @@ from prefect import task
 
 from blocks.workspace import Workspace
 from exporters.classes import ExportClass
-from exporters.model import encode
+from exporters.model import EMPTY, encode
 from exporters.survey import survey
 from flows.fetch import load_datasets
 from flows.policy import PATIENT
@@ -20,9 +20,10 @@ from flows.results import FetchedShard, Plan
 
 @dataclass(frozen=True)
 class Surveyed:
-    """`placements` has, for each shard, where its `Placement` is kept."""
+    """`placements` has, for each shard, where its `Placement` is kept; `datasets` what shards may know of theirs."""
 
     placements: tuple[str, ...]
+    datasets: tuple[str, ...]
     classes: tuple[dict[str, Any], ...]
     ids: dict[str, str]
 
@@ -37,10 +38,15 @@ def take_survey(plan: Plan, fetched: Sequence[FetchedShard], workspace: Workspac
     exporter = plan.exporter()
     indexes = (store.storage.read(shard.index) for shard in fetched)
     options = plan.exporter_options()
-    taken = survey(load_datasets(plan, store), indexes, exporter.holds, options)
+    datasets = load_datasets(plan, store)
+    # Counts and times of a dataset move with each of its entries: a shard that knew them would never stay what it is.
+    steady = [msgspec.structs.replace(dataset, raw=EMPTY, entries_count=None) for dataset in datasets]
+    kept = [store.save_blob(encode(dataset))[0] for dataset in steady]
+    taken = survey(datasets, indexes, exporter.holds, options)
     first = taken.placements[0] if taken.placements else None
     return Surveyed(
         placements=tuple(store.save_blob(encode(placement))[0] for placement in taken.placements),
+        datasets=tuple(kept[one.shard.dataset_index] for one in fetched),
         classes=tuple(msgspec.to_builtins(one) for one in taken.classes.classes),
         ids={
             "entries": "the source's" if first and first.keeps_entry_numbers else "counted from 1",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from importlib import metadata
@@ -15,11 +14,11 @@ from prefect import task
 from blocks.storage_errors import translated
 from blocks.workspace import Workspace
 from exporters import Exporter, FatalError, Shard
-from exporters.model import Entry, Media, decode_entry
+from exporters.model import Entry, Media, decode_dataset, decode_entry
 from exporters.pictures.upright import MediaFile
 from exporters.survey import Placement
+from exporters.temporary import temporary_folder
 from flows import progress
-from flows.fetch import load_datasets
 from flows.outcomes import load_outcomes
 from flows.output import ShardOutput
 from flows.policy import PATIENT, by_content, digest
@@ -34,8 +33,7 @@ def facts(task: dict[str, Any]) -> list[Any]:
     plan = task["plan"]
     exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
     fetched = [task["fetched"].sha256, media and media.sha256, task["placement"]]
-    dataset = [task["plan"].datasets, task["fetched"].shard.dataset_index]
-    return [metadata.version("outhaul"), *fetched, *dataset, *exporter, request.media, request.on_error]
+    return [metadata.version("outhaul"), *fetched, task["dataset"], *exporter, request.media, request.on_error]
 
 
 @task(
@@ -47,10 +45,13 @@ def facts(task: dict[str, Any]) -> list[Any]:
     **PATIENT,
 )
 def transform(
-    fetched: FetchedShard, media: FetchedMedia | None, placement: str, plan: Plan, workspace: Workspace
+    fetched: FetchedShard, media: FetchedMedia | None, placement: str, dataset: str, plan: Plan, workspace: Workspace
 ) -> ConvertedShard:
-    """Run the exporter over a shard. Holds one entry at a time; a pure function of what was fetched."""
-    key = digest(*facts({"fetched": fetched, "media": media, "placement": placement, "plan": plan}))
+    """Run the exporter over a shard. Holds one entry at a time; a pure function of what was fetched.
+
+    `dataset` names where what shards know of theirs is kept.
+    """
+    key = digest(*facts({"fetched": fetched, "media": media, "placement": placement, "dataset": dataset, "plan": plan}))
     store = workspace.open()
     exporter = sharded(plan)
     outcomes = load_outcomes(media.path, store) if media else {}
@@ -65,14 +66,14 @@ def transform(
 
     with (
         translated(store.storage.shown),
-        tempfile.TemporaryDirectory(dir=store.spool_folder()) as folder,
+        temporary_folder(store.spool_folder()) as folder,
         closing(ShardOutput(Path(folder), f"parts/{key[:2]}/{key}", store.storage)) as output,
     ):
         shard = Shard(
             exporter,
             plan.exporter_options(),
             _decode_placement(store.storage.read(placement)),
-            dataset=load_datasets(plan, store)[fetched.shard.dataset_index],
+            dataset=decode_dataset(store.storage.read(dataset)),
             media=plan.request.media,
             files=file_of if media else None,
             skips_faults=plan.request.on_error == "skip",

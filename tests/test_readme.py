@@ -17,6 +17,7 @@ from exporters import registry
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 BLOCKS = re.findall(r"```console\n(.*?)```", README, re.DOTALL)
+pytestmark = pytest.mark.xdist_group("readme")  # its commands share a port
 WAIT = "for _ in $(seq 50); do (echo > /dev/tcp/127.0.0.1/8718) 2>/dev/null && break; sleep 0.2; done"
 EXPORT_ID = re.compile(r"\b[0-9a-f]{20}\b")
 

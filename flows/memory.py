@@ -1,0 +1,103 @@
+"""What runs leave in the workspace for later ones, beside what is found by its content alone.
+
+    read/<scope>/all              the shards of a dataset, as the last run read them that read all
+    read/<scope>/<listing>        a shard that was read since, by a run that may not have lived to say more
+    indexes/<key>                 where the index of a shard is kept, for one exporter with its options
+    exports/<key>                 the package that was made of just this content
+
+Whoever finds nothing here does the work again. What is found says nothing of what a platform holds now: that is asked
+by `flows.revision`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from blocks.source import Where
+from blocks.store import Store
+from flows.policy import digest
+from flows.results import FetchedShard, Former, Frozen, Package, Plan, Summary
+
+T = TypeVar("T")
+
+ALL = "all"
+_SHARDS = TypeAdapter(list[Former])
+
+
+class Made(Frozen):
+    """A package that was made, and the bytes of media in it."""
+
+    package: Package
+    media_bytes: int
+
+
+def scope_of(source: Mapping[str, str], dataset_id: str, where: Where, media: str) -> str:
+    """A name for the entries of a dataset as a request reads them: other filters may read other annotations."""
+    filters = {name: sorted(values) for name, values in sorted(where.items())}
+    return digest(metadata.version("outhaul"), source, dataset_id, filters, media)
+
+
+def recall_shards(store: Store, scope: str) -> list[Former]:
+    """The shards that were read of this scope, the latest last."""
+    names = sorted(store.storage.files(f"read/{scope}"), key=lambda name: (name != ALL, name))
+    found = [shard for name in names for shard in _recalled(store, f"read/{scope}/{name}", _SHARDS) or ()]
+    return [shard for shard in found if all(map(store.storage.exists, (shard.path, shard.ledger)))]
+
+
+def note_shard(store: Store, scope: str, shard: FetchedShard) -> None:
+    """Remember a shard at once: this run may be killed before it has read the others."""
+    _write(store, f"read/{scope}/{digest(shard.shard.listing)[:32]}", _SHARDS.dump_json([shard.as_former()]))
+
+
+def settle_shards(plan: Plan, fetched: Sequence[FetchedShard], store: Store) -> None:
+    """Remember that all shards of a plan have been read, and these are the latest."""
+    for number, dataset_id in enumerate(plan.dataset_ids):
+        scope = scope_of(plan.source, dataset_id, plan.where, plan.request.media)
+        before = store.storage.files(f"read/{scope}")
+        shards = [one.as_former() for one in fetched if one.shard.dataset_index == number]
+        _write(store, f"read/{scope}/{ALL}", _SHARDS.dump_json(shards))
+        for name in before:
+            if name != ALL:
+                store.storage.remove(f"read/{scope}/{name}")
+
+
+def recall_export(plan: Plan, store: Store) -> Made | None:
+    """The package that was made of just what a plan would read, which is nothing new."""
+    if plan.fresh or not all(shard.is_unchanged for shard in plan.shards):
+        return None
+    return _recalled(store, _export_path(plan, [shard.formers[0].sha256 for shard in plan.shards]), TypeAdapter(Made))
+
+
+def note_export(summary: Summary, package: Package, fetched: Sequence[FetchedShard], store: Store) -> None:
+    """Remember what was delivered, unless another try may get more."""
+    plan = summary.plan
+    if not plan.tells_changes or package.tally.has_faults or any(shard.withdrawn.came_in for shard in fetched):
+        return
+    made = Made(package=package, media_bytes=summary.media_bytes)
+    _write(store, _export_path(plan, [shard.sha256 for shard in fetched]), made.model_dump_json().encode())
+
+
+def _export_path(plan: Plan, contents: Sequence[str]) -> str:
+    """A name for all that a package depends on but the media, which are never others under their name."""
+    request = plan.request
+    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
+    asked = [plan.name, plan.where, request.media, request.package, request.on_error, request.strict]
+    return f"exports/{digest(metadata.version('outhaul'), plan.source, plan.datasets, contents, exporter, asked)}"
+
+
+def _recalled(store: Store, name: str, form: TypeAdapter[T]) -> T | None:
+    """None where there is nothing, or nothing that this version understands."""
+    if not store.storage.exists(name):
+        return None
+    try:
+        return form.validate_json(store.storage.read(name))
+    except ValidationError:
+        return None
+
+
+def _write(store: Store, name: str, data: bytes) -> None:
+    store.storage.write(name, [data], durable=False)

@@ -1,0 +1,149 @@
+"""What a source holds now against what earlier runs have read of it: only what has changed is read again.
+
+An entry is kept when its line in the listing is the same as when it was read. Where that is not proof enough, because
+annotations were deleted without a trace, counting them tells: once for the dataset if all is well, else for each small
+group of entries; a group that does not have as many as were read is read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+
+from blocks.catalog import AnySource
+from blocks.scratch import scratch_database
+from blocks.source import Where
+from blocks.store import Store
+from exporters.model import Dataset
+from flows.results import Former, ShardPlan
+
+GROUP_ENTRIES = 100
+"""Entries whose annotations are counted together."""
+
+Place = tuple[int, int]
+"""Which former shard, and which line of it, from 0."""
+
+decode_ledger = msgspec.json.Decoder(tuple[str, str, int]).decode
+"""Key, digest of the line of the listing, number of annotations."""
+decode_kept = msgspec.json.Decoder(Place | None).decode
+
+
+def ledger_line(key: str, line: bytes, annotations: int) -> bytes:
+    return msgspec.json.encode((key, digest_of(line), annotations))
+
+
+def digest_of(line: bytes) -> str:
+    return hashlib.sha256(line).hexdigest()[:32]
+
+
+@dataclass
+class _Found:
+    """What is known of the entries of one shard."""
+
+    places: list[Place | None]
+    annotations: list[int]
+    """Of each, as it was read."""
+
+    @property
+    def fresh(self) -> list[int]:
+        return [number for number, place in enumerate(self.places) if place is None]
+
+
+@dataclass
+class Revision:
+    """The entries of one dataset as they are listed now, and what is known of them."""
+
+    source: AnySource
+    dataset: Dataset
+    where: Where
+    store: Store
+    formers: Sequence[Former]
+    known: sqlite3.Connection = field(repr=False)
+
+    def compare(self, shards: Sequence[ShardPlan]) -> Iterator[ShardPlan]:
+        """The shards, each with what of it need not be read again."""
+        if not self.formers:
+            yield from (shard.model_copy(update={"fresh": shard.entries}) for shard in shards)
+            return
+        has_lost = not self._has_all_annotations(shards)
+        for shard in shards:
+            lines = list(self.store.load_lines(shard.listing))
+            found = self._find(lines)
+            if has_lost:
+                self._drop_those_with_others(lines, found)
+            yield self._planned(shard, found)
+
+    def _find(self, lines: Sequence[bytes]) -> _Found:
+        found = _Found([], [])
+        last: dict[int, int] = {}
+        for line in lines:
+            row = self.known.execute(
+                "select shard, place, annotations from known where key = ? and line = ?",
+                (self.source.key_of(line), digest_of(line)),
+            ).fetchone()
+            if row and row[1] > last.get(row[0], -1):  # former shards are read along, never back
+                last[row[0]] = row[1]
+                found.places.append((row[0], row[1]))
+                found.annotations.append(row[2])
+            else:
+                found.places.append(None)
+                found.annotations.append(0)
+        return found
+
+    def _has_all_annotations(self, shards: Sequence[ShardPlan]) -> bool:
+        """Whether there are as many in all as were read of the entries to keep, and belong to the others now."""
+        kept, entries, fresh = 0, 0, list[bytes]()
+        for shard in shards:
+            lines = list(self.store.load_lines(shard.listing))
+            found = self._find(lines)
+            kept += sum(found.annotations)
+            entries += len(lines)
+            fresh += [lines[number] for number in found.fresh]
+        if len(fresh) > entries / 2:
+            return False
+        more = self.source.count_annotations([fresh], self.where)[0] if fresh else 0
+        return self.source.has_annotations(self.dataset, kept + more, self.where)
+
+    def _drop_those_with_others(self, lines: Sequence[bytes], found: _Found) -> None:
+        """Read those again that are in a group with other annotations than were read."""
+        kept = [number for number, place in enumerate(found.places) if place is not None]
+        groups = [kept[start : start + GROUP_ENTRIES] for start in range(0, len(kept), GROUP_ENTRIES)]
+        if not groups:
+            return
+        counts = self.source.count_annotations([[lines[number] for number in group] for group in groups], self.where)
+        for group, count in zip(groups, counts, strict=True):
+            if count != sum(found.annotations[number] for number in group):
+                for number in group:
+                    found.places[number] = None
+
+    def _planned(self, shard: ShardPlan, found: _Found) -> ShardPlan:
+        used = sorted({place[0] for place in found.places if place})
+        if not used:
+            return shard.model_copy(update={"fresh": shard.entries})
+        renumbered = {former: number for number, former in enumerate(used)}
+        kept, _ = self.store.save_lines(
+            msgspec.json.encode(place and (renumbered[place[0]], place[1])) for place in found.places
+        )
+        formers = tuple(self.formers[former] for former in used)
+        return shard.model_copy(update={"kept": kept, "formers": formers, "fresh": len(found.fresh)})
+
+
+@contextmanager
+def revision(
+    source: AnySource, dataset: Dataset, where: Where, store: Store, formers: Sequence[Former]
+) -> Iterator[Revision]:
+    """The dataset beside what `formers`, the latest last, have of it."""
+    columns = "key text primary key, line text, shard integer, place integer, annotations integer"
+    with scratch_database(f"create table known ({columns}) without rowid") as known:
+        for number, former in enumerate(formers):
+            rows = (
+                (key, line, number, place, annotations)
+                for place, (key, line, annotations) in enumerate(map(decode_ledger, store.load_lines(former.ledger)))
+            )
+            known.executemany("insert or replace into known values (?, ?, ?, ?, ?)", rows)
+        yield Revision(source, dataset, where, store, formers, known)
