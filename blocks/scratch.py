@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from blocks.storage_errors import translated
+from exporters.temporary import temporary_folder
 
 
 @contextlib.contextmanager
@@ -17,7 +18,7 @@ def scratch_database(*statements: str) -> Iterator[sqlite3.Connection]:
     place = tempfile.gettempdir()
     with contextlib.ExitStack() as stack:
         with translated(place):
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            folder = stack.enter_context(temporary_folder())
             database = stack.enter_context(contextlib.closing(sqlite3.connect(Path(folder) / "scratch")))
             for statement in ("pragma synchronous = off", "pragma journal_mode = off", *statements):
                 database.execute(statement)

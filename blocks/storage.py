@@ -2,6 +2,7 @@
 
 What a reader can see at any moment: a file written by `write` is either absent or whole. Locally it is written beside
 its final name and renamed; in object stores it appears when the upload is completed, and is aborted when it fails.
+What a killed process was writing has a name that says whose it was: `blocks.leftovers` sweeps it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ import hashlib
 import itertools
 import os
 import re
-import secrets
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -24,6 +24,7 @@ from fsspec.implementations.local import LocalFileSystem
 from blocks import stopping
 from blocks.storage_errors import is_passing, said, translated
 from exporters.errors import OuthaulError, RequestError
+from exporters.temporary import owned_name, owner_of
 
 CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 16 << 20
@@ -66,6 +67,8 @@ class Storage:
 
     def __init__(self, url: str, options: Mapping[str, Any] | None = None) -> None:
         self.url = url.rstrip("/") or "/"
+        self.spool: str | None = None
+        """Where files are written before they are whole; None: beside their places, which are all that there is."""
         outer, chained, inner = url.rpartition("::")  # of an archive, the options are those of the place it lies in
         scheme = fsspec.utils.get_protocol(inner)
         given = dict(options or {})
@@ -96,6 +99,10 @@ class Storage:
     @property
     def is_local(self) -> bool:
         return isinstance(self.fs, LocalFileSystem)
+
+    @property
+    def is_s3(self) -> bool:
+        return fsspec.utils.get_protocol(self.url) in ("s3", "s3a")
 
     def path(self, name: str) -> str:
         """The file system's own path of a file in this folder."""
@@ -177,8 +184,8 @@ class Storage:
         with translated(self.shown_path(name)):
             if self.is_local:
                 target = Path(self.path(name))
-                partial = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
-                partial.parent.mkdir(parents=True, exist_ok=True)
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial = self._partial(target)
                 try:
                     partial.write_bytes(data)
                     _link(partial, target, data)
@@ -197,14 +204,7 @@ class Storage:
             if self.is_local:
                 target = Path(self.path(name))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    local.replace(target)
-                except OSError as error:
-                    if error.errno != errno.EXDEV:
-                        raise
-                    with local.open("rb") as handle:
-                        self._write_local(self.path(name), chunks_of(handle), durable=True)
-                    local.unlink(missing_ok=True)
+                _into_place(local, target)
             else:
                 self.fs.put_file(str(local), self.path(name))
 
@@ -219,7 +219,7 @@ class Storage:
             RequestError: this place cannot be written to.
         """
         made: list[Path] = []
-        probe = f".outhaul-probe-{secrets.token_hex(8)}"
+        probe = f".{owned_name()}.probe"
         try:
             with translated(self.shown):
                 made = self._missing_folders() if self.is_local else []
@@ -247,7 +247,7 @@ class Storage:
     def _write_local(self, path: str, chunks: Iterable[bytes], *, durable: bool) -> None:
         target = Path(path)
         target.parent.mkdir(parents=True, exist_ok=True)
-        partial = target.with_name(f".{target.name[:100]}.{secrets.token_hex(8)}.part")
+        partial = self._partial(target)
         try:
             with partial.open("xb") as handle:
                 for chunk in chunks:
@@ -255,18 +255,25 @@ class Storage:
                 if durable:
                     handle.flush()
                     os.fsync(handle.fileno())
-            partial.replace(target)
+            _into_place(partial, target)
         finally:
             partial.unlink(missing_ok=True)
+
+    def _partial(self, target: Path) -> Path:
+        folder = target.parent if self.spool is None else Path(self.path(self.spool))
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder / _partial_name()
 
     def _write_remote(self, path: str, chunks: Iterable[bytes]) -> None:
         if not self._has_folders:
             self._upload(path, chunks)
             return
-        folder, _, last = path.rpartition("/")
+        folder = path.rpartition("/")[0]
+        spool = folder if self.spool is None else self.path(self.spool)
         with contextlib.suppress(NotImplementedError):
-            self.fs.makedirs(folder, exist_ok=True)
-        partial = f"{folder}/.{last[:100]}.{secrets.token_hex(8)}.part"  # what is written shows at once in such places
+            for one in {folder, spool}:
+                self.fs.makedirs(one, exist_ok=True)
+        partial = f"{spool}/{_partial_name()}"  # what is written shows at once in such places
         try:
             self._upload(partial, chunks)
             if type(self.fs).mv is fsspec.AbstractFileSystem.mv:  # which reads brackets in names as patterns
@@ -310,6 +317,36 @@ class Storage:
     @property
     def _has_folders(self) -> bool:
         return fsspec.utils.get_protocol(self.url) not in ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
+
+
+def is_partial(name: str) -> bool:
+    """Whether a file of this name is one that is not whole yet, or was never to stay."""
+    return name.startswith(".") and owner_of(name) is not None
+
+
+def _partial_name() -> str:
+    return f".{owned_name()}.part"
+
+
+def _into_place(local: Path, target: Path) -> None:
+    """Give a whole file its final name; copied there first where it lies on another disk."""
+    try:
+        local.replace(target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        beside = target.with_name(_partial_name())
+        try:
+            with local.open("rb") as handle, beside.open("xb") as copy:
+                for chunk in chunks_of(handle):
+                    stopping.check()
+                    copy.write(chunk)
+                copy.flush()
+                os.fsync(copy.fileno())
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
+        local.unlink(missing_ok=True)
 
 
 def _link(partial: Path, target: Path, data: bytes) -> None:

@@ -4,6 +4,8 @@
     media/<sha256>              media bytes, each distinct file once
     media-keys/<key>            what is known of a file under the source's own name for it
     parts/<key>/...             what exporters made of a shard
+    incoming/                   files that are not whole yet
+    running/                    who works here: see `blocks.lease`
 
 Everything is named by its content or by all that it depends on, and written whole: a killed run leaves nothing that the
 next one could take for more than it is. Any number of workers may share one workspace.
@@ -25,6 +27,10 @@ from blocks.storage import CHUNK_BYTES, Storage, chunks_of
 from blocks.storage_errors import translated
 from exporters.errors import FatalError
 from exporters.pictures.upright import MediaFile
+from exporters.temporary import temporary_folder
+
+INCOMING = "incoming"
+"""Apart from what is whole, so that what killed runs left is found without looking through a million files."""
 
 _decode_media_file = msgspec.json.Decoder(MediaFile).decode
 
@@ -32,6 +38,7 @@ _decode_media_file = msgspec.json.Decoder(MediaFile).decode
 class Store:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
+        storage.spool = INCOMING
 
     def identity(self) -> str:
         """A name made once for each workspace: what caches say about another, or a former one, is not about this."""
@@ -44,7 +51,7 @@ class Store:
     def save_lines(self, lines: Iterable[bytes]) -> tuple[str, str]:
         """Keep a sequence of lines, compressed, under a name made of their content; returns path and SHA-256."""
         digest = hashlib.sha256()
-        with translated(tempfile.gettempdir()), tempfile.TemporaryDirectory() as folder:
+        with translated(tempfile.gettempdir()), temporary_folder() as folder:
             spool = Path(folder) / "lines"
             with spool.open("wb") as raw, zstandard.ZstdCompressor(level=3).stream_writer(raw) as writer:
                 for line in lines:
@@ -107,7 +114,7 @@ class Store:
     def spool_folder(self) -> Path:
         """A local folder for files on their way in, on the store's own disk where it has one."""
         if self.storage.is_local:
-            folder = Path(self.storage.path("incoming"))
+            folder = Path(self.storage.path(INCOMING))
             folder.mkdir(parents=True, exist_ok=True)
             return folder
         return Path(tempfile.gettempdir())

@@ -22,6 +22,7 @@ from blocks import stopping
 from blocks.storage_errors import translated
 from blocks.upd_place import Place
 from exporters.errors import FatalError, RequestError, RetriableError, quoted
+from exporters.temporary import temporary_folder
 from exporters.upd.schema import SCHEMA_TYPE, duckdb
 
 NEWEST = 1
@@ -183,7 +184,7 @@ def opened(place: Place, shown: str, memory_megabytes: int = MEMORY_MEGABYTES) -
     _check_magic(place.path, shown)
     with contextlib.ExitStack() as stack:
         with translated(tempfile.gettempdir()):
-            spill = stack.enter_context(tempfile.TemporaryDirectory())
+            spill = stack.enter_context(temporary_folder())
         with _explained(shown):
             connection = stack.enter_context(
                 contextlib.closing(library.connect(":memory:", config=_settings(spill, memory_megabytes)))

@@ -16,6 +16,7 @@ import msgspec
 from blocks.storage import Storage
 from blocks.storage_errors import translated
 from exporters.errors import RequestError, RetriableError
+from exporters.temporary import temporary_folder
 
 
 class Place(NamedTuple):
@@ -77,7 +78,7 @@ class _Copies:
     def _top(self) -> Path:
         if self._folder is None:
             with translated(tempfile.gettempdir()):
-                folder = tempfile.TemporaryDirectory(prefix="outhaul-upd-", ignore_cleanup_errors=True)
+                folder = temporary_folder()
             atexit.register(folder.cleanup)
             self._folder = Path(folder.name)
         return self._folder

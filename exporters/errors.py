@@ -3,6 +3,7 @@
 OuthaulError
 ├── FatalError          stop: trying again changes nothing
 │   └── RequestError    what was asked for is wrong; nothing was fetched, nothing was delivered
+│       └── BusyError   somebody else is at it; ask again when they have ended
 ├── RetriableError      try again, after `delay_seconds` if the far end said so
 └── SkippableError      one entry cannot be exported; the `--on-error` policy decides whether the others are
 
@@ -26,6 +27,10 @@ class FatalError(OuthaulError):
 
 class RequestError(FatalError):
     """What was asked for cannot be done as asked. Exit status 2."""
+
+
+class BusyError(RequestError):
+    """What was asked for is right, but somebody else is at it."""
 
 
 class RetriableError(OuthaulError):

@@ -7,7 +7,6 @@ than its own export: the process and its folder are gone afterwards, and what it
 from __future__ import annotations
 
 import hashlib
-import tempfile
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -29,6 +28,7 @@ from exporters.contextual import ContextualExporter
 from exporters.contextual.exporter import DEFAULT_TIME_LIMIT_SECONDS, TIME_LIMIT
 from exporters.contextual.product import product_files
 from exporters.tally import Tally
+from exporters.temporary import temporary_folder
 from flows import progress
 from flows.contextual_messages import Broke, Delayed, Done, FetchedEntries, Job
 from flows.contextual_process import run_process
@@ -77,7 +77,7 @@ def run_exporter(
     for _ in range(MAX_ATTEMPTS):
         with (
             translated(store.storage.shown),
-            tempfile.TemporaryDirectory(dir=store.spool_folder(), ignore_cleanup_errors=True) as folder,
+            temporary_folder(store.spool_folder()) as folder,
         ):
             end = _attempt(_job(fetched, files, plan, workspace, folder), plan)
             if isinstance(end, Done):

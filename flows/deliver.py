@@ -13,8 +13,9 @@ from datetime import UTC, datetime
 
 import orjson
 from prefect import task
-from prefect.runtime import flow_run
+from prefect.runtime import flow_run, task_run
 
+from blocks.leftovers import sweep_target
 from blocks.storage import Storage
 from blocks.store import Store
 from blocks.target import Target
@@ -68,6 +69,7 @@ def _deliver(
     """Put package, manifest and receipt, in this order; returns the package and how many files and bytes were moved."""
     started = datetime.now(UTC)
     progress.expect("deliver", package.bytes)
+    sweep_target(storage, folder, is_first=task_run.run_count == 1)
     if plan.request.package == "directory":
         packed, moved_files = PackedFile("directory"), _put_directory(package, folder, storage, store)
     else:

@@ -32,7 +32,8 @@ class Lines:
 
     def say(self, exporter: str, level: int, text: str) -> None:
         word = f"{logging.getLevelName(level).lower()}: " if level >= logging.WARNING else ""
-        lines = [f"outhaul: {exporter}: {word}{line}\n" for line in text.splitlines()]
+        who = f"{exporter}: " if exporter else ""
+        lines = [f"outhaul: {who}{word}{line}\n" for line in text.splitlines()]
         with contextlib.suppress(OSError):  # nobody reads it any more: no reason to end the export
             sys.stderr.write("".join(lines))
 

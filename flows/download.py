@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import mimetypes
-import tempfile
 import zlib
 from collections.abc import Callable
 from contextlib import closing
@@ -20,6 +19,7 @@ from blocks.store import Store
 from exporters import RetriableError, SkippableError
 from exporters.model import Media
 from exporters.pictures.upright import MediaFile
+from exporters.temporary import owned_name
 
 T = TypeVar("T")
 
@@ -40,8 +40,8 @@ class Arrived:
     """What has arrived of a file, in a file of its own on the store's disk."""
 
     def __init__(self, folder: Path, *, is_picture: bool) -> None:
-        self._spool = tempfile.NamedTemporaryFile(dir=folder, delete=False)  # noqa: SIM115 - closed by `close`
-        self.path = Path(self._spool.name)
+        self.path = folder / owned_name()
+        self._spool = self.path.open("w+b")
         self.taken = 0
         """Bytes of all attempts."""
         self._is_picture = is_picture

@@ -18,7 +18,10 @@ class Listener(Protocol):
         """So many more are done. Called from any thread."""
 
     def say(self, exporter: str, level: int, text: str) -> None:
-        """A line of the log of a plug-in's exporter; `level` as in `logging`. Called from any thread."""
+        """A line of the log of a plug-in's exporter, or, without one, of the run; `level` as in `logging`.
+
+        Called from any thread.
+        """
 
 
 _listeners: list[Listener] = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 import tarfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +11,7 @@ from typing import IO, TypeVar
 
 import msgspec
 
-from blocks.storage import Storage, chunks_of
+from blocks.storage import Storage, chunks_of, is_partial
 from exporters import RequestError
 from flows.manifest import (
     LATEST,
@@ -29,9 +28,6 @@ from flows.verify_signatures import Demand, SignedDataset, verify_signatures
 
 OWN = (MANIFEST, RECEIPT)
 NO_DEMAND = Demand()
-
-_REMAINS = re.compile(r"\..+\.[0-9a-f]{16}\.part")
-"""How `Storage.write` calls a file before it is whole."""
 
 T = TypeVar("T")
 
@@ -191,7 +187,7 @@ def _sha256(chunks: Iterable[bytes]) -> str:
 def _files(storage: Storage, folder: str) -> dict[str, int]:
     """What lies there, but for the remains of a delivery that was killed: those were never visible under a name."""
     found = storage.files(folder.rstrip("/"))
-    return {path: size for path, size in found.items() if not _REMAINS.fullmatch(path.rpartition("/")[2])}
+    return {path: size for path, size in found.items() if not is_partial(path.rpartition("/")[2])}
 
 
 def _read(storage: Storage, name: str) -> bytes | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import shutil
 import tarfile
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from typing import IO
 
 from blocks.storage import CHUNK_BYTES, Storage
 from exporters import FatalError, RequestError
+from exporters.temporary import temporary_folder
 from exporters.upd.schema import EXTENSION
 from exporters.upd.verifying import check_signatures, load_roots
 from flows.manifest import Manifest
@@ -118,7 +118,7 @@ def _members(kind: str, handle: IO[bytes], wanted: set[str]) -> Iterator[tuple[s
 
 @contextlib.contextmanager
 def _copied(content: IO[bytes]) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         path = Path(folder) / f"copy.{EXTENSION}"
         with path.open("wb") as copy:
             shutil.copyfileobj(content, copy, CHUNK_BYTES)

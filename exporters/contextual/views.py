@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import tempfile
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +18,7 @@ from exporters.contextual.records import Record
 from exporters.contextual.source import Faulty
 from exporters.errors import FatalError
 from exporters.model import Annotation, Dataset, Entry, Media
+from exporters.temporary import temporary_folder
 
 LARGE_BYTES = 64 << 20
 """Of a media that `download()` had better not hold in memory as a whole."""
@@ -235,7 +235,7 @@ class MediaContext:
         here = self._passage.source.path(self.model)
         if here is not None:
             return here
-        folder = Path(self._copies.enter_context(tempfile.TemporaryDirectory()))
+        folder = Path(self._copies.enter_context(temporary_folder()))
         with self.open() as stream, (folder / "media").open("wb") as copy:
             shutil.copyfileobj(stream, copy, 1 << 20)
         return folder / "media"

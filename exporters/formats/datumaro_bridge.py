@@ -9,7 +9,6 @@ so. Coordinates are rounded to two decimals on the way, by Datumaro.
 
 from __future__ import annotations
 
-import tempfile
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
@@ -23,6 +22,7 @@ from exporters.errors import FatalError, RequestError, unknown_name
 from exporters.formats.datumaro import DatumaroExporter
 from exporters.formats.datumaro_staging import Items, Staging
 from exporters.options import ImageOptions
+from exporters.temporary import temporary_folder
 
 PREFIX = "datumaro:"
 READERS = {"mot_seq_gt": "mot_seq", "mots_png": "mots", "yolo_ultralytics": "yolo"}
@@ -45,7 +45,7 @@ class DatumaroBridge(ContextualExporter):
         dataset = _library("datumaro").Dataset
         options = context.options.model
         assert isinstance(options, ImageOptions)
-        with tempfile.TemporaryDirectory() as folder:
+        with temporary_folder() as folder:
             staging = Staging(context, Path(folder))
             staging.run(options)
             staged = dataset.import_from(folder, "datumaro")

@@ -7,7 +7,6 @@ what is written depends on the rows and on the version of DuckDB alone, whose na
 from __future__ import annotations
 
 import contextlib
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +15,7 @@ from typing import Any, Self
 import numpy as np
 
 from exporters.errors import FatalError
+from exporters.temporary import temporary_folder
 from exporters.upd.schema import STORAGE_VERSION, duckdb
 
 GROUP_ROWS = 2048
@@ -39,7 +39,7 @@ class Database:
         self._library = duckdb()
         self._path = path
         self._resources = contextlib.ExitStack()
-        folder = self._resources.enter_context(tempfile.TemporaryDirectory())
+        folder = self._resources.enter_context(temporary_folder())
         settings: dict[str, str | int | bool] = {
             "threads": 1,
             "memory_limit": f"{memory_megabytes}MiB",

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import binascii
-import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exporters.errors import FatalError, OuthaulError, RequestError, quoted
+from exporters.temporary import temporary_folder
 from exporters.upd.canonical import ALGORITHMS, data_hash, schema_hashes
 from exporters.upd.database import ALIAS
 from exporters.upd.schema import SIGNATURES, duckdb
@@ -75,7 +75,7 @@ def opened(path: Path) -> Iterator[Any]:
         FatalError: what is done with it fails: this is no such file, or a damaged one.
     """
     library = duckdb()
-    with tempfile.TemporaryDirectory() as folder:
+    with temporary_folder() as folder:
         settings: dict[str, str | int | bool] = {
             "threads": 1,  # several would hold more of what is sorted than they may
             "memory_limit": f"{MEMORY_MEGABYTES}MiB",

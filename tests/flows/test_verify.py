@@ -93,7 +93,7 @@ def test_missing_and_added_files_are_named(exports: Exports, platform: Platform)
 def test_remains_of_a_killed_delivery_are_no_files(exports: Exports, platform: Platform) -> None:
     """What was never visible under a name was never delivered: the export is whole without it."""
     summary = exports.run(platform.source, package="directory")
-    (Path(summary.delivery.url) / "images" / ".cam_000001.jpg.0123456789abcdef.part").write_bytes(b"half")
+    (Path(summary.delivery.url) / "images" / ".outhaul-0123456789ab-7-1-0123abcd.part").write_bytes(b"half")
 
     assert verdict(summary).problems == ()
 

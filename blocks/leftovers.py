@@ -1,0 +1,104 @@
+"""What killed runs leave: files that are not whole, and uploads that nobody will complete. Swept when a run begins.
+
+Files say whose they are, so only those of processes that are gone are taken, and what is older than a day. Uploads do
+not: those in the folder of one export are aborted by the run that delivers there. Should another one be at it after
+all, from another workspace, it is told so, and delivers again.
+"""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from pathlib import Path
+from typing import Any
+
+from blocks.storage import Storage, is_partial
+from blocks.storage_errors import translated
+from blocks.store import INCOMING, Store
+from exporters.errors import OuthaulError
+from exporters.temporary import LONGEST_SECONDS, owner_of, sweep
+
+_log = logging.getLogger(__name__)
+
+
+def sweep_workspace(store: Store) -> None:
+    """Remove what killed runs left in a workspace, and in this machine's folder for temporary files."""
+    sweep(Path(tempfile.gettempdir()))
+    storage = store.storage
+    if storage.is_local:
+        sweep(Path(storage.path(INCOMING)), is_ours=True)
+    else:
+        _sweep_partials(storage, INCOMING)
+        _abort_uploads(storage, "", timedelta(seconds=LONGEST_SECONDS))
+
+
+def sweep_target(storage: Storage, folder: str, *, is_first: bool = True) -> None:
+    """Remove what killed runs left on their way to one export's folder, which nobody may have finished.
+
+    Only the first attempt aborts uploads: of two runs that do so to each other, both get through the second time.
+    """
+    if storage.is_local:
+        for place in (
+            "",
+            folder.rpartition("/")[0],
+        ):  # where it was tried out whether one may write; where the pointer is
+            sweep(Path(storage.path(place)))
+    elif storage.is_s3:
+        _sweep_partials(storage, "", prefix=".outhaul-")  # in one request, whatever else the bucket holds
+    _sweep_partials(storage, folder)
+    if is_first:
+        _abort_uploads(storage, folder)
+
+
+def _sweep_partials(storage: Storage, folder: str, **which: str) -> None:
+    try:
+        with translated(storage.shown_path(folder)):
+            found = storage.fs.find(storage.path(folder), detail=True, **which)
+            for path, info in found.items():
+                name = path.rpartition("/")[2]
+                owner = owner_of(name)
+                if is_partial(name) and owner and (owner.is_gone or (owner.is_gone is None and _is_old(info))):
+                    storage.fs.rm_file(path)
+    except OuthaulError as error:
+        _log.warning("What an earlier run may have left could not be swept: %s", error)
+
+
+def _is_old(info: dict[str, Any]) -> bool:
+    """Whether a file was written over a day ago, where the store says when."""
+    written = info.get("LastModified", info.get("mtime"))
+    if isinstance(written, datetime):
+        written = written.timestamp()
+    return isinstance(written, int | float) and written < time.time() - LONGEST_SECONDS
+
+
+def _abort_uploads(storage: Storage, folder: str, age: timedelta = timedelta()) -> None:
+    """Abort uploads of several parts that are open below a folder, and older than `age`. Other stores end theirs."""
+    if not storage.is_s3:
+        return
+    bucket, _, prefix = storage.path(folder).partition("/")
+    try:
+        with translated(storage.shown_path(folder)):
+            for upload, now in _uploads(storage.fs, bucket, f"{prefix}/" if prefix else ""):
+                if now - upload["Initiated"] >= age:
+                    target = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
+                    storage.fs.call_s3("abort_multipart_upload", **target)
+    except OuthaulError as error:  # to list uploads is a right of its own
+        _log.warning("Uploads that an earlier run may have left open could not be looked for: %s", error)
+
+
+def _uploads(fs: Any, bucket: str, prefix: str) -> Iterator[tuple[dict[str, Any], datetime]]:
+    """The open uploads, each with the store's own time."""
+    after: dict[str, str] = {}
+    while True:
+        page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
+        date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+        for upload in page.get("Uploads", ()):
+            yield upload, now
+        if not page.get("IsTruncated"):
+            return
+        after = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
