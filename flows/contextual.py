@@ -41,7 +41,7 @@ from flows.survey import Surveyed
 MAX_ATTEMPTS = 100
 """Of an exporter that reschedules itself: one that waits longer than that waits for ever."""
 
-ON_ITS_OWN = Surveyed(placements=(), classes=(), ids={})
+ON_ITS_OWN = Surveyed(placements=(), datasets=(), classes=(), ids={})
 """A contextual exporter sees all entries itself: there are no shards that would have to agree on anything."""
 
 
