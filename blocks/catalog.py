@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from prefect.blocks.core import Block
 from pydantic import ValidationError
 
+from blocks.ango import AngoSource
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
 from blocks.saved import load_saved
@@ -20,15 +21,17 @@ from blocks.workspace import Workspace
 from exporters.errors import RequestError
 from exporters.validation import wrong_values
 
-AnySource = IdahSource | FolderSource | UpdSource
-SOURCES: tuple[type[AnySource], ...] = (IdahSource, FolderSource, UpdSource)
+AnySource = IdahSource | AngoSource | FolderSource | UpdSource
+SOURCES: tuple[type[AnySource], ...] = (IdahSource, AngoSource, FolderSource, UpdSource)
 BLOCKS: tuple[type[Block], ...] = (*SOURCES, Target, Workspace, SigningKey)
 
-SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, folder:PATH or upd:FILE"
+SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH or upd:FILE"
 FROM_ENVIRONMENT = (
     *("api_key", "email", "password", "ca_bundle", "verify_ssl", "proxy"),
-    *("connections", "timeout_seconds", "allow_partial"),
+    *("connections", "timeout_seconds", "export_timeout_seconds", "allow_partial"),
 )
+PLATFORMS: Mapping[str, type[IdahSource | AngoSource]] = {"idah+": IdahSource, "ango+": AngoSource}
+"""By what stands in front of their addresses."""
 SAVED = "block:"
 """Marks a saved block where a URL could stand too: `--to block:nightly`."""
 
@@ -45,13 +48,15 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
     if text.startswith("upd:"):
         refuse_credentials(text.removeprefix("upd:"))
         return UpdSource(url=_without(text, "upd:"))
-    if text.startswith(("idah+http://", "idah+https://")):
-        url = _without(text, "idah+")
-        if "@" in url.split("/")[2]:
-            raise RequestError(
-                "A secret in a URL is seen by everyone on this machine; take it out and set OUTHAUL_API_KEY instead."
-            )
-        return _from_environment(url, environment)
+    for prefix, platform in PLATFORMS.items():
+        if text.startswith((f"{prefix}http://", f"{prefix}https://")):
+            url = _without(text, prefix)
+            if "@" in url.split("/")[2]:
+                raise RequestError(
+                    "A secret in a URL is seen by everyone on this machine; "
+                    "take it out and set OUTHAUL_API_KEY instead."
+                )
+            return _from_environment(platform, url, environment)
     slug = text.removeprefix(SAVED)
     kind, slash, name = slug.partition("/")
     by_kind: dict[str, type[AnySource]] = {source.get_block_type_slug(): source for source in SOURCES}
@@ -61,11 +66,14 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
     raise RequestError(f"{text!r} names no source; give {SOURCE_FORMS}.")
 
 
-def _from_environment(url: str, environment: Mapping[str, str]) -> IdahSource:
+def _from_environment(
+    platform: type[IdahSource | AngoSource], url: str, environment: Mapping[str, str]
+) -> IdahSource | AngoSource:
     """The platform at this address, with every field of its block that a variable `OUTHAUL_<FIELD>` gives."""
-    given = {name: environment.get(f"OUTHAUL_{name.upper()}", "") for name in FROM_ENVIRONMENT}
+    fields = [name for name in FROM_ENVIRONMENT if name in platform.model_fields]
+    given = {name: environment.get(f"OUTHAUL_{name.upper()}", "") for name in fields}
     try:
-        return IdahSource(url=url, **{name: value for name, value in given.items() if value})
+        return platform(url=url, **{name: value for name, value in given.items() if value})
     except ValidationError as error:
         secrets = ("api_key", "password", "proxy")
         raise RequestError(

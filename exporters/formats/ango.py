@@ -11,9 +11,12 @@ written anew, so that what was left out, renamed, turned or clipped shows in the
   parts or with holes a `segmentation`; a mask is one too, along the borders of its pixels;
 - a skeleton is a `point` for each labelled point, bound together by a `group` relation unless it is the only one;
 - a track is a tool for each key frame (`page`, from 0); `interpolationStopped` marks the first frame without the
-  object, the one behind its last key frame too;
+  object, the one behind its last key frame too, unless Ango Hub said nothing of it;
 - a classification answers the question that its class is called, if it has an attribute `answer`; otherwise its class
-  is the answer to the question called like the class's parent, or `class`;
+  is the answer to the question called like the class's parent, or `class`. Options of one question of Ango Hub's are
+  one answer again, under their classes' names; questions of it that nobody answered stay as they were;
+- a mark on a PDF stays what it was; traces of the brush are segmentations, and its link stays beside them;
+- each page of an asset of several images is a row with all its pages' addresses, and what is marked on this one;
 - attributes are nested classifications: texts, lists of texts, anything else as JSON. The answers of an object that
   came from Ango Hub are those that it had;
 - what reaches over the border of its picture stays as it was drawn (option out_of_picture);
@@ -30,8 +33,9 @@ from pydantic import Field
 
 from exporters.assembly import Assembly, joined
 from exporters.base import Exporter
+from exporters.formats.ango_answers import metadata, named, questions
 from exporters.formats.ango_assets import Row, asset_row
-from exporters.formats.ango_tools import KEYS, answer, classifications, geometries
+from exporters.formats.ango_tools import KEYS, PDF, Geometry, classifications, geometries
 from exporters.formats.borders import KeepingOptions
 from exporters.formats.documents import json_bytes
 from exporters.holds import Holds
@@ -55,7 +59,7 @@ class AngoOptions(KeepingOptions):
 class AngoExporter(Exporter[AngoOptions]):
     name = "ango"
     description = "Rows as Ango Hub exports them: assets with tools, nested classifications and relations."
-    version = 2
+    version = 3
     holds = Holds(
         shapes=frozenset(
             {
@@ -78,13 +82,14 @@ class AngoExporter(Exporter[AngoOptions]):
     def convert(self, item: Item, shard: Shard[AngoOptions]) -> None:
         kept: list[Placed] = []
         task: dict[str, list[Row]] = {"tools": [], "classifications": [], "relations": []}
+        said: list[tuple[Placed, Row]] = []
         objects = [(one, _came(one)) for one in item.annotations]
         ids = {one.annotation.id: str(came.get("objectId", one.annotation.id)) for one, came in objects}
         relations: list[tuple[Placed, Row]] = []
         for one, came in objects:
             match one.shape:
                 case Classification():
-                    task["classifications"].append(_question(one, came))
+                    said.append((one, came))
                 case Relation():
                     relations.append((one, came))
                 case _:
@@ -99,6 +104,7 @@ class AngoExporter(Exporter[AngoOptions]):
                     task["relations"] += _binding(one, came, tools)
                     _count_changes(one, shard)
             kept.append(one)
+        task["classifications"] = questions(said, item.entry)
         task["relations"] += _relations(relations, ids, shard)
         row = json_bytes(asset_row(item, task))
         shard.append("rows", row, SEPARATOR if shard.options.form == "json" else b"\n")
@@ -125,25 +131,6 @@ def _came(one: Placed) -> Row:
     return record if isinstance(record, dict) and "objectId" in record else {}
 
 
-def _named(one: Placed, came: Row) -> Row:
-    if one.category is None:
-        return {"schemaId": came.get("schemaId", ""), "title": came.get("title", "")}
-    return {"schemaId": one.category.id, "title": one.category.name}
-
-
-def _metadata(one: Placed) -> Row:
-    """Who made it and when, as far as that is known."""
-    annotation = one.annotation
-    known = {
-        "createdAt": annotation.created_at,
-        "createdBy": annotation.created_by,
-        "createdIn": annotation.stage,
-        "updatedAt": annotation.updated_at,
-    }
-    metadata = {key: value for key, value in known.items() if value is not None}
-    return {"metadata": metadata} if metadata else {}
-
-
 def _tools(one: Placed, came: Row, item: Item) -> Iterator[Row]:
     shape, attributes = one.shape, one.annotation.attributes
     if not isinstance(shape, Track):
@@ -152,60 +139,56 @@ def _tools(one: Placed, came: Row, item: Item) -> Iterator[Row]:
     media = item.entry.original
     frames_count = media.frames_count if media else None
     last = shape.keyframes[-1]
-    keyframes = [*shape.keyframes]
-    if not last.is_outside and (frames_count is None or last.frame + 1 < frames_count):
+    keyframes, frames = [*shape.keyframes], _came_frames(one)
+    if not frames and not last.is_outside and (frames_count is None or last.frame + 1 < frames_count):
         keyframes.append(replace(last, frame=last.frame + 1, is_outside=True))
     for_all_frames = {key: value for key, value in came.items() if key not in OF_ONE_FRAME}
     for keyframe in keyframes:
         page = {"page": keyframe.frame} | ({"interpolationStopped": True} if keyframe.is_outside else {})
-        yield from _tool(one, for_all_frames | page, keyframe.shape, attributes | keyframe.attributes)
+        own = frames.get(keyframe.frame, for_all_frames)
+        yield from _tool(one, own | page, keyframe.shape, attributes | keyframe.attributes)
 
 
 def _tool(one: Placed, came: Row, shape: Shape, attributes: Mapping[str, Any]) -> Iterator[Row]:
     """What a shape is written as; what Ango Hub says of it, but for its place, comes along."""
     id_ = str(came.get("objectId", one.annotation.id))
     rest = {key: value for key, value in came.items() if key not in KEYS}
-    places = geometries(shape, one.category.keypoints if one.category else (), zones="segmentation" in came)
+    if PDF in came:
+        places = [Geometry(PDF, came[PDF])]
+    else:
+        places = geometries(shape, one.category.keypoints if one.category else (), zones="segmentation" in came)
     for number, place in enumerate(places, 1):
         own_id = id_ if len(places) == 1 else f"{id_}-{number}"
         yield {
             place.key: place.value,
             "objectId": own_id,
             "classifications": classifications({**attributes, **place.answers}, own_id),
-            **_metadata(one),
+            **metadata(one),
             **rest,
-            **_named(one, came),
+            **named(one, came),
         } | {"objectId": own_id}
+
+
+def _came_frames(one: Placed) -> dict[int, Row]:
+    """The tools that a track came as, by their frames, without what its key frames say."""
+    record = one.annotation.record if one.annotation.raw != EMPTY else None
+    tools = [tool for tool in record if isinstance(tool, dict)] if isinstance(record, list) else []
+    return {
+        tool["page"]: {key: value for key, value in tool.items() if key != "interpolationStopped"}
+        for tool in tools
+        if "page" in tool
+    }
 
 
 def _binding(one: Placed, came: Row, tools: Sequence[Row]) -> list[Row]:
     """The group relation that binds the tools of one annotation together; none where they are one object."""
     ids = list(dict.fromkeys(tool["objectId"] for tool in tools))
-    return [{"objectId": f"{one.annotation.id}/group", "group": ids, **_named(one, came)}] if len(ids) > 1 else []
-
-
-def _question(one: Placed, came: Row) -> Row:
-    if "answer" in came:
-        return {"classifications": [], **came, **_named(one, came)}
-    attributes, named = dict(one.annotation.attributes), _named(one, came)
-    if "answer" in attributes:
-        said = answer(attributes.pop("answer"))
-    else:
-        said = {"tool": "radio", "answer": named["title"]}
-        named["title"] = (one.category.parent if one.category else None) or "class"
-    id_ = one.annotation.id
-    return {
-        "objectId": id_,
-        **named,
-        **said,
-        "classifications": classifications(attributes, id_),
-        **_metadata(one),
-    }
+    return [{"objectId": f"{one.annotation.id}/group", "group": ids, **named(one, came)}] if len(ids) > 1 else []
 
 
 def _relations(relations: Sequence[tuple[Placed, Row]], ids: Mapping[str, str], shard: Shard[AngoOptions]) -> list[Row]:
     """The relations of a row; a group of Ango Hub's is written once, however many relations it was read as."""
-    groups = {came["objectId"]: {**came, **_named(one, came)} for one, came in relations if "group" in came}
+    groups = {came["objectId"]: {**came, **named(one, came)} for one, came in relations if "group" in came}
     return [
         *(_relation(one, came, ids, shard) for one, came in relations if "group" not in came),
         *groups.values(),
@@ -220,13 +203,13 @@ def _relation(one: Placed, came: Row, ids: Mapping[str, str], shard: Shard[AngoO
     if one.annotation.attributes and not came:
         shard.change("attributes are not held")
     return {
-        **_metadata(one),
+        **metadata(one),
         **came,
         "from": ids.get(source, source),
         "to": ids.get(target, target),
         "objectId": ids[one.annotation.id],
         "direction": "bidirectional" if came.get("direction") == "bidirectional" else "straight",
-        **_named(one, came),
+        **named(one, came),
     }
 
 

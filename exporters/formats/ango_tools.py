@@ -24,7 +24,8 @@ from exporters.model import (
 )
 from exporters.shapes import contours, geometry
 
-KEYS = frozenset({"bounding-box", "rotated-bounding-box", "polygon", "segmentation", "polyline", "point", "ner"})
+PDF = "pdf"
+KEYS = frozenset({"bounding-box", "rotated-bounding-box", "polygon", "segmentation", "polyline", "point", "ner", PDF})
 """Of a tool, exactly one of these says where it is."""
 
 HIDDEN = 1

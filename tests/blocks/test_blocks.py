@@ -14,6 +14,7 @@ from prefect.client.orchestration import get_client
 from prefect.testing.standard_test_suites.blocks import BlockStandardTestSuite
 from pydantic import SecretStr, ValidationError
 
+from blocks.ango import AngoSource
 from blocks.catalog import BLOCKS
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
@@ -36,6 +37,26 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "timeout_seconds": 5.5,
         "connections": 3,
         "allow_partial": True,
+    },
+    AngoSource: {
+        "url": "https://ango.example.org",
+        "api_key": SecretStr(CANARY),
+        "stages": ["Review A"],
+        "export_format": "json",
+        "only_key_frames": False,
+        "include_history": False,
+        "include_metadata": False,
+        "include_idle_durations": True,
+        "send_email": True,
+        "notify": True,
+        "verify_ssl": False,
+        "ca_bundle": "/ca.pem",
+        "proxy": SecretStr(CANARY),
+        "user_agent": "haul/1",
+        "timeout_seconds": 5.5,
+        "export_timeout_seconds": 60.0,
+        "connections": 3,
+        "projects_per_page": 7,
     },
     FolderSource: {"url": "s3://bucket/coco", "options": SecretDict({"secret": CANARY}), "connections": 2},
     Target: {

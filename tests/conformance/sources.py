@@ -49,7 +49,8 @@ def _value(name: str) -> str:
     column = name.rpartition(".")[2].partition("__")[0]
     if column == "id" or column in ("job_id", "project_id"):
         return "019b5c10-1a2b-7c3d-8e4f-000000000001"
-    values = {"status": "completed", "wf_step": "done", "assigned": "true"}
+    values = {"status": "completed", "wf_step": "done", "assigned": "true", "type": "task", "task_type": "default"}
+    values["modality"] = "image"
     return values.get(column, "2026-01-31" if column.endswith("_at") else "1")
 
 

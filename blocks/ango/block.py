@@ -1,0 +1,216 @@
+"""Ango Hub as a source: one export a project, filed on this machine's disk, and read from there.
+
+The listing of a project is its export, a row an entry (`blocks.ango.exporting`); reading it asks for files only where
+rows do not tell enough (`blocks.ango.reading`). So a million tasks cost a handful of requests beside their files.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, ClassVar, Literal, TypeVar
+
+import msgspec
+from msgspec import Raw
+from pydantic import Field, SecretStr
+
+from blocks import http, stopping
+from blocks.ango import kinds
+from blocks.ango.client import AngoClient, Connection, connect
+from blocks.ango.exporting import ORDERS, Export
+from blocks.ango.files import AngoMediaReader
+from blocks.ango.filters import NAMES, check_filters, wanted
+from blocks.ango.reading import Reading, pieces
+from blocks.ango.records import Project, to_dataset
+from blocks.ango.signatures import unsigned
+from blocks.source import NO_FILTERS, MediaReader, Source, Where, Withdrawn, find_dataset
+from blocks.values import mapping, text
+from exporters.errors import RequestError, quoted
+from exporters.model import Dataset, Entry
+from exporters.shard import MediaChoice
+
+LOOKED_AT_ASSETS = 25
+"""Of a project, to tell what kind of files it is about: nothing else does."""
+
+T = TypeVar("T")
+
+
+class AngoSource(Source):
+    """Ango Hub, read through the exports that it makes of its projects.
+
+    Example:
+        ```python
+        source = AngoSource(url="https://imeritapi.ango.ai", api_key="...")
+        source.save("production")  # afterwards: outhaul export ango/production ...
+        ```
+    """
+
+    _block_type_name = "Ango Hub"
+    _block_type_slug = "ango"
+    _description = "Ango Hub, to export its projects from."
+    filters: ClassVar[tuple[str, ...]] = NAMES
+    sorts: ClassVar[tuple[str, ...]] = ORDERS
+
+    url: str = Field(default=..., title="URL", description="Address of its API, e.g. https://imeritapi.ango.ai.")
+    api_key: SecretStr = Field(
+        default=SecretStr(""), title="API key", description="Of an account that may export the projects."
+    )
+    stages: list[str] = Field(
+        default=["Complete"], description="Stages whose tasks are exported where no filter says otherwise; none: all."
+    )
+    export_format: Literal["ndjson", "json"] = Field(
+        default="ndjson", description="What the export is asked for in; rows are the same."
+    )
+    only_key_frames: bool = Field(
+        default=True, description="Of videos, key frames only; otherwise every frame, which the hub limits to 50,000."
+    )
+    include_history: bool = Field(default=True, description="Also the stages that tasks passed; half of an export.")
+    include_metadata: bool = Field(default=True, description="Also who annotated what, and when.")
+    include_idle_durations: bool = Field(default=False, description="Also the times in which nobody did anything.")
+    send_email: bool = Field(default=False, title="Send e-mail", description="Let the hub send a mail when it exports.")
+    notify: bool = Field(default=False, description="Let the hub tell the account's user of the export.")
+    verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
+    ca_bundle: str = Field(default="", title="CA bundle", description="Path of a PEM file, for a private authority.")
+    proxy: SecretStr = Field(
+        default=SecretStr(""), description="Address of an HTTP proxy; empty: what the environment says (HTTPS_PROXY)."
+    )
+    user_agent: str = Field(default="", description="What we call ourselves to the hub; empty: outhaul/VERSION.")
+    timeout_seconds: float = Field(default=30.0, gt=0, description="Longest silence of the hub before a retry.")
+    export_timeout_seconds: float = Field(
+        default=3600.0, gt=0, description="Longest time that the hub may take to build an export."
+    )
+    connections: int = Field(default=8, ge=1, le=64, description="Files read at once.")
+    projects_per_page: int = Field(default=100, ge=1, le=1000, description="Of the list of projects.")
+
+    def check_filters(self, where: Where) -> None:
+        check_filters(where)
+
+    def identity(self) -> dict[str, str]:
+        return {"platform": "ango", "url": http.host_of(self.url)}
+
+    def catalog(self) -> list[Dataset]:
+        async def read(client: AngoClient) -> list[Dataset]:
+            rows = await client.projects(self.projects_per_page)
+            return await http.together(*(_dataset(client, row) for row in rows))
+
+        return sorted(self._run(read), key=lambda one: one.id)
+
+    def dataset(self, dataset_id: str) -> Dataset:
+        async def by_id(client: AngoClient, id_: str) -> Dataset:
+            return await _dataset(client, await client.project(id_))
+
+        async def names(client: AngoClient) -> list[Dataset]:
+            return [to_dataset(row, kinds.UNKNOWN) for row in await client.projects(self.projects_per_page)]
+
+        if _may_be_id(dataset_id):
+            try:
+                return self._run(lambda client: by_id(client, dataset_id))
+            except http.NotFoundError:
+                pass
+        found = find_dataset(self._run(names), dataset_id, self._shown)
+        return self._run(lambda client: by_id(client, found.id))
+
+    def choose(self, wanted: Sequence[str], where: Where = NO_FILTERS) -> list[Dataset]:
+        """With all of their label sets; of the modality that is asked for, where one is."""
+        chosen = super().choose(wanted, where)
+        if not wanted:
+            chosen = [self.dataset(one.id) for one in chosen]
+        modality = next(iter(where.get("modality", ())), "")
+        return [to_dataset(one.raw, modality) for one in chosen] if modality else chosen
+
+    def list_entries(self, dataset: Dataset, where: Where, sort: str = "") -> Iterator[bytes]:
+        options = {
+            "format": self.export_format,
+            "sendEmail": _word(self.send_email),
+            "doNotNotify": _word(not self.notify),
+            "includeMetadata": _word(self.include_metadata),
+            "includeHistory": _word(self.include_history),
+            "includeOnlyKeyFrames": _word(self.only_key_frames),
+            "includeIdleBlurDurations": _word(self.include_idle_durations),
+        }
+        project = mapping(dataset.record)
+        asked = wanted(where, {**project, "_id": dataset.id}, stages=self.stages, options=options)
+        yield from Export(self._connection(), dataset.id, quoted(dataset.name), asked).lines(sort)
+
+    def read(
+        self,
+        dataset: Dataset,
+        listing: Sequence[bytes],
+        media: MediaChoice,  # noqa: ARG002 - an entry has one file
+        where: Where = NO_FILTERS,  # noqa: ARG002 - the listing has been filtered
+    ) -> Iterator[Entry | Withdrawn]:
+        with asyncio.Runner() as runner:
+            connection = connect(self._connection())
+            client = runner.run(connection.__aenter__())
+            try:
+                reading = Reading(client, Project(dataset, self.only_key_frames))
+                for piece in pieces(listing):
+                    yield from runner.run(stopping.watched(reading.read(piece)))
+            finally:
+                runner.run(connection.__aexit__(None, None, None))
+
+    @asynccontextmanager
+    async def open_media(self) -> AsyncIterator[MediaReader]:
+        async with connect(self._connection()) as client:
+            yield AngoMediaReader(client)
+
+    @property
+    def _shown(self) -> str:
+        return f"Ango Hub at {http.host_of(self.url)}"
+
+    def _connection(self) -> Connection:
+        key = self.api_key.get_secret_value()
+        if "@" in self.url.partition("://")[2].split("/")[0]:
+            raise RequestError("The address of Ango Hub holds a user name or password; take it out.")
+        if not key:
+            raise RequestError("Ango Hub needs an API key: set OUTHAUL_API_KEY, or fill it into the saved block.")
+        if not key.isascii() or not key.isprintable():
+            raise RequestError("The API key of Ango Hub has characters that no key has; copy it again.")
+        return Connection(
+            url=self.url,
+            api_key=key,
+            connections=self.connections,
+            timeout_seconds=self.timeout_seconds,
+            export_timeout_seconds=self.export_timeout_seconds,
+            verify_ssl=self.verify_ssl,
+            ca_bundle=self.ca_bundle,
+            proxy=self.proxy.get_secret_value(),
+            user_agent=self.user_agent,
+        )
+
+    def _run(self, question: Callable[[AngoClient], Awaitable[T]]) -> T:
+        async def ask() -> T:
+            async with connect(self._connection()) as client:
+                return await question(client)
+
+        return asyncio.run(stopping.watched(ask()))
+
+
+async def _dataset(client: AngoClient, row: Raw) -> Dataset:
+    raw = Raw(unsigned(msgspec.json.format(bytes(row), indent=-1)))
+    project = mapping(msgspec.json.decode(raw))
+    assets = await client.assets(str(project.get("_id")), LOOKED_AT_ASSETS)
+    return to_dataset(raw, _modality(project, [mapping(one) for one in assets]))
+
+
+def _modality(project: dict[str, Any], assets: Sequence[dict[str, Any]]) -> str:
+    """That of most of the assets looked at; of a project without any, what its tools are for."""
+    names = [(text(one.get("data")) or "", text(one.get("externalId")) or "") for one in assets]
+    counts = Counter(kinds.modality({}, data, name, data) for data, name in names)
+    counts.pop(kinds.UNKNOWN, None)
+    if counts:
+        return counts.most_common(1)[0][0]
+    tools = mapping(project.get("categorySchema")).get("tools")
+    used = {mapping(one).get("tool") for one in tools} if isinstance(tools, list) else set()
+    return "text" if used == {"ner"} else "document" if "pdf" in used else "image"
+
+
+def _may_be_id(given: str) -> bool:
+    """Ids are opaque, but never hold what would lead elsewhere in an address."""
+    return given.isascii() and given.isalnum()
+
+
+def _word(value: bool) -> str:
+    return "true" if value else "false"

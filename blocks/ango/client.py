@@ -1,0 +1,222 @@
+"""The REST interface of Ango Hub and the storage behind it. Knows addresses and answers, no meaning.
+
+The hub is asked with the API key; files are fetched by signed links, to wherever they lead, without it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import metadata
+from typing import Any
+from urllib.parse import urlencode
+
+import aiohttp
+import msgspec
+from yarl import URL
+
+from blocks import http
+from blocks.ango.links import BOOK
+from blocks.http_media import FileAnswer, range_request
+from exporters.errors import FatalError, RequestError, RetriableError
+
+MOST_REDIRECTS = 5
+PAGES_ATTEMPTS = 3
+
+Query = Mapping[str, str]
+
+
+class _Answer(msgspec.Struct):
+    status: str = ""
+    message: Any = ""
+    data: dict[str, msgspec.Raw] | None = None
+
+
+@dataclass(frozen=True)
+class Connection:
+    """What a client needs to know."""
+
+    url: str
+    api_key: str = field(repr=False)
+    connections: int = 8
+    timeout_seconds: float = 30.0
+    export_timeout_seconds: float = 3600.0
+    verify_ssl: bool = True
+    ca_bundle: str = ""
+    proxy: str = field(default="", repr=False)
+    user_agent: str = ""
+
+
+class LinkRefusedError(FatalError):
+    """A storage does not open a link: it has expired, or never was one."""
+
+
+class AngoClient:
+    """One account at one hub, within one event loop."""
+
+    def __init__(self, connection: Connection, session: aiohttp.ClientSession) -> None:
+        self._connection, self._session = connection, session
+        self._base = connection.url.rstrip("/") + "/v2/"
+        self.shown = f"Ango Hub at {http.host_of(connection.url)}"
+        self.account = hashlib.sha256(f"{self._base} {connection.api_key}".encode()).hexdigest()
+
+    async def project(self, id_: str) -> msgspec.Raw:
+        """Raises NotFoundError where there is none."""
+        return self._part(await self._ask(f"project/{http.encoded(id_)}", {}), "project")
+
+    async def projects(self, page_size: int) -> list[msgspec.Raw]:
+        """All projects that this account sees; listed again where they moved from page to page meanwhile."""
+        for _ in range(PAGES_ATTEMPTS):
+            found, total = await self._pages("listProjects", "projects", page_size)
+            if len(found) == total:
+                return list(found.values())
+        raise RetriableError(f"{self.shown} counts other projects than it lists; try again when it is quieter.")
+
+    async def assets(self, project_id: str, most: int) -> list[Any]:
+        """The first assets of a project."""
+        data = await self._ask(f"project/{http.encoded(project_id)}/assets", {"page": "1", "limit": str(most)})
+        found = msgspec.json.decode(data.get("assets", msgspec.Raw(b"[]")))
+        return found if isinstance(found, list) else []
+
+    async def export(self, query: Query) -> str:
+        """Has an export built, which takes its time, and returns the link to it."""
+        data = await self._ask("export", query, timeout_seconds=self._connection.export_timeout_seconds)
+        try:
+            return msgspec.json.decode(data["exportPath"], type=str)
+        except (KeyError, msgspec.MsgspecError):
+            raise RequestError(
+                f"{self.shown} gave no link to the export; if the project has an Export Storage of its own, take it "
+                f"out of the project's settings while it is exported."
+            ) from None
+
+    async def signed_link(self, link: str, project_id: str, kind: str, *, afresh: bool = False) -> str:
+        """A link that opens: the one that is known, or else a new one. `kind` as the hub files it, such as `assets`."""
+        known = None if afresh else BOOK.get(self.account, link)
+        if known:
+            return known
+        query = {"name": link.partition("?")[0], "project": project_id, "type": kind}
+        data = await self._ask("getSignedUrl", query)
+        signed = msgspec.json.decode(self._part(data, "signedUrl"), type=str)
+        BOOK.add(self.account, link, signed)
+        return signed
+
+    @asynccontextmanager
+    async def open(self, address: str, offset: int = 0, etag: str = "") -> AsyncIterator[FileAnswer]:
+        """A file at its address, which may be signed; from a byte on where its storage can.
+
+        Raises:
+            LinkRefusedError: 401, 403 or 400. NotFoundError: 404 or 410. RetriableError: it did not come.
+        """
+        host = http.host_of(address)
+        headers, expected = range_request(offset, etag)
+        try:
+            url = URL(address, encoded=True)
+        except ValueError:
+            raise LinkRefusedError(f"{host} is not a valid address of a file.") from None
+        async with (
+            http.translated(host),
+            self._session.get(
+                url,
+                headers=headers | {"Accept-Encoding": "identity"},
+                max_redirects=MOST_REDIRECTS,
+                proxy=http.proxy_for(address, self._connection.proxy),
+            ) as response,
+        ):
+            if response.status in (400, 401, 403):
+                raise LinkRefusedError(f"{host} does not open a link ({response.status}); it may have expired.")
+            if response.status == 410:
+                raise http.NotFoundError(f"{host} has nothing there any more.")
+            http.check_status(response, host, expected=expected)
+            yield FileAnswer(response, host)
+
+    async def _pages(self, path: str, key: str, size: int) -> tuple[dict[str, msgspec.Raw], int]:
+        """Rows by their ids, and how many there should be."""
+        found: dict[str, msgspec.Raw] = {}
+        page, total = 1, 0
+        while True:
+            data = await self._ask(path, {"page": str(page), "limit": str(size)})
+            rows = msgspec.json.decode(self._part(data, key), type=list[msgspec.Raw])
+            for row in rows:
+                found.setdefault(msgspec.json.decode(row, type=_Identified).id, row)
+            total = msgspec.json.decode(data["total"], type=int) if "total" in data else len(found)
+            page += 1
+            if not rows or ("total" in data and len(found) >= total):
+                return found, total
+
+    async def _ask(self, path: str, query: Query, timeout_seconds: float | None = None) -> dict[str, msgspec.Raw]:
+        """The data of an answer."""
+        url = URL(f"{self._base}{path}" + (f"?{urlencode(query)}" if query else ""), encoded=True)
+        silence = timeout_seconds or self._connection.timeout_seconds
+
+        async def attempt() -> dict[str, msgspec.Raw]:
+            async with (
+                http.translated(self.shown),
+                self._session.get(
+                    url,
+                    headers={"apikey": self._connection.api_key},
+                    allow_redirects=False,
+                    proxy=http.proxy_for(self._connection.url, self._connection.proxy),
+                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence),
+                ) as response,
+            ):
+                return self._data(response, await response.read(), path)
+
+        try:
+            return await http.patiently(attempt)
+        except http.ElsewhereError as error:  # no passing fault: the address is wrong
+            raise RequestError(error.message) from None
+
+    def _data(self, response: aiohttp.ClientResponse, body: bytes, path: str) -> dict[str, msgspec.Raw]:
+        try:
+            answer = msgspec.json.decode(body, type=_Answer)
+        except msgspec.MsgspecError:
+            answer = None
+        said = str(answer.message or "")[:160].replace(self._connection.api_key, "...") if answer else ""
+        if response.status == 451:
+            raise RequestError(
+                f"{self.shown} does not let this address in (451): the organisation limits IP addresses or countries; "
+                f"ask its owner to allow this one."
+            )
+        if response.status == 400:
+            raise http.NotFoundError(f"{self.shown} has nothing to answer to {path.partition('/')[0]} ({said}).")
+        http.check_status(response, self.shown, said)
+        if answer is None and body.lstrip()[:1] == b"<":
+            raise http.ElsewhereError(
+                f"{self.shown} answered with a web page where its API was expected ({path}); check the address."
+            )
+        if answer is None:
+            raise RetriableError(f"{self.shown} sent an answer that cannot be read ({path}); try again later.")
+        if answer.status != "success" or answer.data is None:
+            raise RequestError(
+                f"{self.shown} refused {path.partition('/')[0]}: {said or answer.status or 'no reason'}."
+            )
+        return answer.data
+
+    def _part(self, data: Mapping[str, msgspec.Raw], key: str) -> msgspec.Raw:
+        if key not in data:
+            raise FatalError(
+                f"{self.shown} answered without {key!r}; this version of it is not known, please report it."
+            )
+        return data[key]
+
+
+class _Identified(msgspec.Struct):
+    id: str = msgspec.field(name="_id")
+
+
+@asynccontextmanager
+async def connect(connection: Connection) -> AsyncIterator[AngoClient]:
+    connector = aiohttp.TCPConnector(
+        limit=connection.connections, ssl=http.tls(connection.verify_ssl, connection.ca_bundle)
+    )
+    async with aiohttp.ClientSession(
+        connector=connector,
+        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=connection.timeout_seconds),
+        cookie_jar=aiohttp.DummyCookieJar(),
+        trust_env=False,
+        read_bufsize=http.CHUNK_BYTES,
+        headers={"User-Agent": connection.user_agent or f"outhaul/{metadata.version('outhaul')}"},
+    ) as session:
+        yield AngoClient(connection, session)

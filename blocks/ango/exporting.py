@@ -1,0 +1,174 @@
+"""One export of a project, asked for, fetched and filed on this machine's disk, until its rows are those asked for.
+
+Rows are looked at while the zip arrives: made free of signatures, checked against the filters, written to a file
+without a name, and indexed. What is held in memory is a row and a piece of the zip, whatever the project's size. Only a
+whole export is handed on: if it breaks on its way, or turns out to be another one's, it is begun again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Iterator
+from contextlib import ExitStack, aclosing
+from typing import IO
+
+import msgspec
+from msgspec import Raw
+
+from blocks import http, stopping
+from blocks.ango.archive import Archive, scratch_file
+from blocks.ango.client import AngoClient, Connection, LinkRefusedError, connect
+from blocks.ango.filters import Wanted
+from blocks.ango.links import BOOK
+from blocks.ango.row import Listed, Row
+from blocks.ango.signatures import unsigned
+from blocks.ango.stream import RowStream
+from blocks.ango.turns import turn
+from blocks.scratch import scratch_database
+from blocks.storage_errors import translated
+from exporters.errors import FatalError, RetriableError
+
+EXPORT_ATTEMPTS = 4
+FILE_ATTEMPTS = 3
+
+ORDERS = ("id", "name", "updated_at")
+
+
+class OtherRowsError(RetriableError):
+    """The file has rows that were not asked for: somebody else's export took its place."""
+
+
+class Filed:
+    """Rows on disk, and where each lies there."""
+
+    def __init__(self, database: sqlite3.Connection, file: IO[bytes]) -> None:
+        self._database, self._file = database, file
+        self._end = 0
+
+    def clear(self) -> None:
+        self._database.execute("delete from rows")
+        self._file.seek(0)
+        self._file.truncate()
+        self._end = 0
+
+    def add(self, row: Row, data: bytes, *, is_signed: bool) -> None:
+        """A row that came twice, to the byte, is filed once; another task under the same id gets a number behind it."""
+        place = (row.name, str(row.task_value("updatedAt") or ""), self._end, len(data))
+        pages = range(len(row.pages)) if len(row.pages) > 1 else (None,)
+        number = 1
+        while known := self._known(base := _told_apart(row.id, number), pages[0]):
+            if known == data:
+                return
+            number += 1
+        self._file.seek(self._end)
+        self._file.write(data)
+        self._end += len(data)
+        lines = [(_of_page(base, page), *place, page, is_signed) for page in pages]
+        self._database.executemany("insert into rows values (?, ?, ?, ?, ?, ?, ?)", lines)
+
+    def lines(self, sort: str) -> Iterator[bytes]:
+        column = sort.removeprefix("-") or "id"
+        direction = "desc" if sort.startswith("-") else "asc"
+        order = f"{ORDERS[ORDERS.index(column)]} {direction}, id"
+        question = f"select id, start, size, page, is_signed from rows order by {order}"  # noqa: S608 - a name from ORDERS
+        for id_, start, size, page, is_signed in self._database.execute(question):
+            self._file.seek(start)
+            row = Raw(self._file.read(size))
+            yield msgspec.json.encode(Listed(id=id_, row=row, page=page, signed=bool(is_signed)))
+
+    def _known(self, id_: str, page: int | None) -> bytes:
+        question = "select start, size from rows where id = ?"
+        found = self._database.execute(question, (_of_page(id_, page),)).fetchone()
+        if found is None:
+            return b""
+        self._file.seek(found[0])
+        return self._file.read(found[1])
+
+
+def _told_apart(id_: str, number: int) -> str:
+    return id_ if number == 1 else f"{id_}-{number}"
+
+
+def _of_page(id_: str, page: int | None) -> str:
+    return id_ if page is None else f"{id_}/{page:04}"
+
+
+class Export:
+    """An export of one project."""
+
+    def __init__(self, connection: Connection, project_id: str, shown: str, wanted: Wanted) -> None:
+        self._connection, self._project_id, self._shown, self._wanted = connection, project_id, shown, wanted
+
+    def lines(self, sort: str) -> Iterator[bytes]:
+        """The listing.
+
+        Raises:
+            FatalError: rows kept being others than those asked for.
+            RetriableError: the export did not arrive.
+        """
+        columns = "id text primary key, name, updated_at, start integer, size integer, page integer, is_signed integer"
+        with ExitStack() as stack:
+            database = stack.enter_context(scratch_database(f"create table rows ({columns}) without rowid"))
+            filed = Filed(database, stack.enter_context(scratch_file()))
+            with translated("the folder for temporary files"):
+                self._file(filed)
+            yield from filed.lines(sort)
+
+    def _file(self, filed: Filed) -> None:
+        for attempt in range(1, EXPORT_ATTEMPTS + 1):
+            try:
+                with turn(self._connection.url, self._project_id):
+                    asyncio.run(stopping.watched(self._export(filed)))
+            except OtherRowsError as error:
+                if attempt == EXPORT_ATTEMPTS:
+                    raise FatalError(error.message) from None
+                asyncio.run(stopping.watched(_pause(attempt)))
+            except LinkRefusedError as error:
+                if attempt == EXPORT_ATTEMPTS:
+                    raise RetriableError(str(error)) from None
+            else:
+                return
+
+    async def _export(self, filed: Filed) -> None:
+        async with connect(self._connection) as client:
+            link = await client.export(self._wanted.parameters)
+
+            async def attempt() -> None:
+                filed.clear()
+                try:
+                    await self._fetch(client, link, filed)
+                except http.NotFoundError as error:
+                    raise LinkRefusedError(str(error)) from None
+
+            await http.patiently(attempt, FILE_ATTEMPTS)
+
+    async def _fetch(self, client: AngoClient, link: str, filed: Filed) -> None:
+        with scratch_file() as file:
+            archive, stream = Archive(file, self._shown), RowStream(self._shown)
+            async with client.open(link) as answer, aclosing(answer.chunks()) as chunks:
+                async for chunk in chunks:
+                    for piece in archive.feed(chunk):
+                        self._take(stream.feed(piece), client, filed)
+            for piece in archive.finish():
+                self._take(stream.feed(piece), client, filed)
+            self._take(stream.finish(), client, filed)
+
+    def _take(self, rows: Iterator[bytes], client: AngoClient, filed: Filed) -> None:
+        for sent in rows:
+            signed: dict[str, str] = {}
+            data = unsigned(sent, signed.__setitem__)
+            row = Row.parse(data)
+            if not self._wanted.fits(row):
+                raise OtherRowsError(
+                    f"Ango Hub exported task {row.id} of {self._shown}, which does not fit {self._wanted.shown}: "
+                    f"somebody else exported the project at the same time; try again when nobody does."
+                )
+            if self._wanted.chosen(row):
+                for address, link in signed.items():
+                    BOOK.add(client.account, address, link)
+                filed.add(row, data, is_signed=row.content in signed)
+
+
+async def _pause(attempt: int) -> None:
+    await asyncio.sleep(http.wait_seconds(attempt, None))
