@@ -10,7 +10,6 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -82,23 +81,21 @@ def _abort_uploads(storage: Storage, folder: str, age: timedelta = timedelta()) 
     bucket, _, prefix = storage.path(folder).partition("/")
     try:
         with translated(storage.shown_path(folder)):
-            for upload, now in _uploads(storage.fs, bucket, f"{prefix}/" if prefix else ""):
-                if now - upload["Initiated"] >= age:
-                    target = {"Bucket": bucket, "Key": upload["Key"], "UploadId": upload["UploadId"]}
-                    storage.fs.call_s3("abort_multipart_upload", **target)
+            while _abort_page(storage.fs, bucket, f"{prefix}/" if prefix else "", age):
+                pass
     except OuthaulError as error:  # to list uploads is a right of its own
         _log.warning("Uploads that an earlier run may have left open could not be looked for: %s", error)
 
 
-def _uploads(fs: Any, bucket: str, prefix: str) -> Iterator[tuple[dict[str, Any], datetime]]:
-    """The open uploads, each with the store's own time."""
-    after: dict[str, str] = {}
-    while True:
-        page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix, **after)
-        date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
-        now = parsedate_to_datetime(date) if date else datetime.now(UTC)
-        for upload in page.get("Uploads", ()):
-            yield upload, now
-        if not page.get("IsTruncated"):
-            return
-        after = {"KeyMarker": page["NextKeyMarker"], "UploadIdMarker": page["NextUploadIdMarker"]}
+def _abort_page(fs: Any, bucket: str, prefix: str, age: timedelta) -> bool:
+    """Abort the uploads that one listing tells of; returns whether another one will tell of more.
+
+    It begins from the start again, because not every store can go on from where it stopped.
+    """
+    page = fs.call_s3("list_multipart_uploads", Bucket=bucket, Prefix=prefix)
+    date = page["ResponseMetadata"]["HTTPHeaders"].get("date")
+    now = parsedate_to_datetime(date) if date else datetime.now(UTC)
+    old = [upload for upload in page.get("Uploads", ()) if now - upload["Initiated"] >= age]
+    for upload in old:
+        fs.call_s3("abort_multipart_upload", Bucket=bucket, Key=upload["Key"], UploadId=upload["UploadId"])
+    return bool(old) and bool(page.get("IsTruncated"))

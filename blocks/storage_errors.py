@@ -33,9 +33,17 @@ def is_passing(error: FileNotFoundError) -> bool:
 
 def _cause_of_absence(place: str, error: OSError) -> OuthaulError | None:
     cause = error.__cause__
+    if isinstance(error, FileNotFoundError) and _code(cause) == "NoSuchUpload":
+        return RetriableError(f"The upload to {place} was ended by somebody else; try again later.")
     if not isinstance(error, FileNotFoundError) or not isinstance(cause, Exception) or not _is_of_aiohttp(cause):
         return None
     return _os_error(place, cause) if isinstance(cause, OSError) else _client_error(place, cause)
+
+
+def _code(error: BaseException | None) -> str | None:
+    """What S3 calls an error."""
+    response = getattr(error, "response", None)
+    return response.get("Error", {}).get("Code") if isinstance(response, dict) else None
 
 
 def _is_of_aiohttp(error: Exception) -> bool:
