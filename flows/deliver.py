@@ -143,6 +143,7 @@ def _point_at(package: Package, plan: Plan, storage: Storage) -> None:
     document = {"export_id": package.export_id, "receipt": f"{package.export_id}/{RECEIPT}"}
     data, path = orjson.dumps(document, option=PRETTY), f"{plan.name}/{LATEST}"
     if not storage.exists(path) or storage.read(path) != data:
+        sweep_target(storage, f"{plan.name}/{package.export_id}", is_first=False)  # the receipt's half file, too
         _put(storage, path, [data])
 
 
