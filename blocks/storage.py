@@ -179,6 +179,29 @@ class Storage:
                 self._write_remote(self.path(name), counted())
         return size, digest.hexdigest()
 
+    def copy(self, name: str, to: str) -> bool:
+        """Have a file under another name too, without its bytes passing through here; False where that cannot be had.
+
+        On a disk, both names are of one file. Whatever had the other name is replaced.
+        """
+        if self._has_folders and not self.is_local:
+            return False
+        with translated(self.shown_path(to)):
+            try:
+                if self.is_local:
+                    _link_over(Path(self.path(name)), Path(self.path(to)))
+                else:
+                    self.fs.cp_file(self.path(name), self.path(to))
+            except FileNotFoundError as error:
+                if is_passing(error):
+                    raise
+                return False
+            except OSError as error:
+                if not self.is_local or error.errno == errno.ENOSPC:
+                    raise
+                return False  # a disk without links, or too many of them
+        return True
+
     def create(self, name: str, data: bytes) -> None:
         """Write a small file unless there is one of this name: of several that try at once, one does."""
         with translated(self.shown_path(name)):
@@ -347,6 +370,16 @@ def _into_place(local: Path, target: Path) -> None:
         finally:
             beside.unlink(missing_ok=True)
         local.unlink(missing_ok=True)
+
+
+def _link_over(there: Path, target: Path) -> None:
+    """Give a file a further name, also one that is taken."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        os.link(there, target)
+    except FileExistsError:
+        target.unlink()
+        os.link(there, target)
 
 
 def _link(partial: Path, target: Path, data: bytes) -> None:

@@ -151,11 +151,13 @@ class Shard(Generic[Options]):
         self._exporter.finish(self)
         self._flush()
 
+    def pass_over(self, entry: Entry, reason: str) -> None:
+        """Count an entry that the exporter is not to see."""
+        self._count_in(entry)
+        self._count_left_out(entry, reason, is_fault=False)
+
     def _one(self, entry: Entry, number: int, numbers: Sequence[int]) -> None:
-        came_in = self.counters.came_in
-        came_in["entries"] += 1
-        came_in["annotations"] += len(entry.annotations)
-        came_in["medias"] += len(entry.medias)
+        self._count_in(entry)
         self._begin()
         self._entry_id = entry.id
         try:
@@ -254,6 +256,12 @@ class Shard(Generic[Options]):
         return None if redacted is data else redacted
 
     # -- the books ----------------------------------------------------------------------------------------------------
+
+    def _count_in(self, entry: Entry) -> None:
+        came_in = self.counters.came_in
+        came_in["entries"] += 1
+        came_in["annotations"] += len(entry.annotations)
+        came_in["medias"] += len(entry.medias)
 
     def _count_left_out(self, entry: Entry, reason: str, *, is_fault: bool) -> None:
         counters = self.counters

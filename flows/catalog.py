@@ -1,4 +1,4 @@
-"""The commands that need no Prefect: `formats` and `verify`."""
+"""The commands that need no Prefect: `formats`, `verify` and `diff`."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ from blocks.storage import Storage
 from exporters import registry
 from exporters.errors import quoted
 from flows import formats
+from flows.diff import Difference, Kind, open_export
 from flows.verify import Verdict, verify
 from flows.verify_signatures import Demand
+from flows.words import changes_rows, rows
 
 SOUND, BROKEN = 0, 1
+SHOWN_ENTRIES = 20
 
 
 def formats_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
@@ -37,10 +40,8 @@ def formats_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
 
 
 def verify_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
-    url = arguments.url
     demand = Demand(Path(arguments.trust) if arguments.trust else None, is_required=arguments.signed)
-    place = Storage(url if "://" in url else os.path.abspath(url))  # noqa: PTH100 - a URL, not a path, to fsspec
-    verdict = verify(place, demand)
+    verdict = verify(_place(arguments.url), demand)
     document = {
         "url": verdict.url,
         "export_id": verdict.export_id,
@@ -54,6 +55,27 @@ def verify_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
         return BROKEN, "\n".join(lines), document
     text = f"{verdict.url} is whole: {verdict.files:,} files, {verdict.bytes:,} bytes, all as delivered."
     return SOUND, "\n".join([text, *_signatures(verdict, demand)]), document
+
+
+def diff_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
+    """Carry out `outhaul diff`."""
+    (old, before), (new, after) = open_export(_place(arguments.before)), open_export(_place(arguments.after))
+    difference = Difference(before, after, since=old)
+    entries: dict[Kind, list[dict[str, str]]] = {"added": [], "changed": [], "removed": []}
+    for kind, dataset, entry in difference.entries():
+        entries[kind].append({"dataset": dataset, "entry": entry})
+    changes = difference.changes()
+    lines = [f"From {old} to {new}:", "", *changes_rows(changes)]
+    for kind, found in entries.items():
+        shown = [one["entry"] for one in found[:SHOWN_ENTRIES]]
+        if len(found) > SHOWN_ENTRIES:
+            shown.append(f"and {len(found) - SHOWN_ENTRIES:,} more, which --json lists")
+        lines += rows(kind, shown)
+    return SOUND, "\n".join(lines), {"to": new, **changes.model_dump(mode="json"), "entries": entries}
+
+
+def _place(url: str) -> Storage:
+    return Storage(url if "://" in url else os.path.abspath(url))  # noqa: PTH100 - a URL, not a path, to fsspec
 
 
 def _signatures(verdict: Verdict, demand: Demand) -> Iterator[str]:

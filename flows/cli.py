@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import importlib
 import json
 import os
 import signal
@@ -18,6 +19,20 @@ FAILED, WRONG_REQUEST, INTERRUPTED = 1, 2, 130
 
 Outcome = tuple[int, str, dict[str, Any]]
 """Exit status, text for people, object for `--json`."""
+
+COMMANDS = {
+    "export": ("flows.commands", "export_command", True),
+    "demo": ("flows.demo", "demo_command", True),
+    "datasets": ("flows.commands", "datasets_command", True),
+    "exports": ("flows.commands", "exports_command", True),
+    "formats": ("flows.catalog", "formats_command", False),
+    "verify": ("flows.catalog", "verify_command", False),
+    "diff": ("flows.catalog", "diff_command", False),
+    "sandbox": ("flows.demo", "sandbox_command", False),
+    "plugin create": ("flows.plugins", "create_command", False),
+    "plugin add-exporter": ("flows.plugins", "add_exporter_command", False),
+}
+"""Where the function of each lies, imported when it is called, and whether Prefect is to be prepared for it."""
 
 EPILOG = """\
 SOURCE is a saved block (idah/production), idah+https://HOST, folder:PATH, or upd:FILE.
@@ -73,28 +88,10 @@ def _say(text: str, status: int) -> int:
 
 
 def _carry_out(arguments: argparse.Namespace) -> Outcome:
-    if arguments.command in ("export", "demo", "datasets", "exports"):
+    module, name, needs_prefect = COMMANDS[arguments.command]
+    if needs_prefect:
         _prepare(arguments)
-    match arguments.command:
-        case "export":
-            from flows.commands import export_command as command  # noqa: PLC0415
-        case "demo":
-            from flows.demo import demo_command as command  # noqa: PLC0415
-        case "datasets":
-            from flows.commands import datasets_command as command  # noqa: PLC0415
-        case "exports":
-            from flows.commands import exports_command as command  # noqa: PLC0415
-        case "formats":
-            from flows.catalog import formats_command as command  # noqa: PLC0415
-        case "verify":
-            from flows.catalog import verify_command as command  # noqa: PLC0415
-        case "plugin create":
-            from flows.plugins import create_command as command  # noqa: PLC0415
-        case "plugin add-exporter":
-            from flows.plugins import add_exporter_command as command  # noqa: PLC0415
-        case _:
-            from flows.demo import sandbox_command as command  # noqa: PLC0415
-    outcome: Outcome = command(arguments)
+    outcome: Outcome = getattr(importlib.import_module(module), name)(arguments)
     return outcome
 
 
@@ -134,6 +131,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_formats(commands)
     _add_datasets(commands)
     _add_verify(commands)
+    _add_diff(commands)
     _add_sandbox(commands)
     _add_plugin(commands)
     return parser
@@ -176,6 +174,11 @@ def _add_export(commands: Any) -> None:
         choices=("fail", "skip"),
         default="fail",
         help="what a bad entry means for the others (default: fail)",
+    )
+    command.add_argument(
+        "--delta",
+        action="store_true",
+        help="export only what was added or changed since the last one, and say what went",
     )
     command.add_argument("--full", action="store_true", help="read every entry again, also those that have not changed")
     command.add_argument("--strict", action="store_true", help="fail rather than leave annotations out")
@@ -229,6 +232,12 @@ def _add_verify(commands: Any) -> None:
     command.add_argument("url", metavar="URL", help="the export's folder, or the one above for the newest")
     command.add_argument("--trust", metavar="CA.pem", default="", help="every dataset must be signed under these roots")
     command.add_argument("--signed", action="store_true", help="every dataset must be signed, by whomever")
+
+
+def _add_diff(commands: Any) -> None:
+    command = _add(commands, "diff", "Say what was added, changed and removed between two exports, entry by entry.")
+    command.add_argument("before", metavar="URL", help="the earlier export's folder, or the one above for the newest")
+    command.add_argument("after", metavar="URL", help="the later one's")
 
 
 def _add_sandbox(commands: Any) -> None:

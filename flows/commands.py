@@ -110,6 +110,7 @@ def read_request(arguments: Namespace) -> Request:
             strict=arguments.strict,
             name=arguments.name,
             full=arguments.full,
+            delta=arguments.delta,
             shard_entries=arguments.shard_entries,
         )
     except ValidationError as error:
@@ -127,6 +128,7 @@ def summary_object(summary: Summary) -> dict[str, Any]:
         "changed": summary.tally.changed,
         "downloaded_files": summary.downloaded_files,
         "media_bytes": summary.media_bytes,
+        "read_entries": summary.plan.fresh,
         "warnings": list(summary.plan.warnings),
     }
 
@@ -139,6 +141,7 @@ def plan_object(plan: Plan) -> dict[str, Any]:
         "options": plan.options,
         "entries": plan.entries,
         "shards": len(plan.shards),
+        "read_entries": plan.fresh,
         "warnings": list(plan.warnings),
     }
 

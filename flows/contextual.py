@@ -11,6 +11,7 @@ import time
 import zlib
 from collections.abc import Iterator, Sequence
 from importlib import metadata
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +28,18 @@ from exporters import FatalError, RetriableError, read_options
 from exporters.contextual import ContextualExporter
 from exporters.contextual.exporter import DEFAULT_TIME_LIMIT_SECONDS, TIME_LIMIT
 from exporters.contextual.product import product_files
+from exporters.model import Media, decode_entry
+from exporters.pictures.upright import MediaFile
 from exporters.tally import Tally
 from exporters.temporary import temporary_folder
 from flows import progress
+from flows.contents import lines_of
 from flows.contextual_messages import Broke, Delayed, Done, FetchedEntries, Job
 from flows.contextual_process import run_process
 from flows.contextual_secrets import public_digest, secrets_of, with_paths
+from flows.fetch import load_datasets
 from flows.index import Member, Run
+from flows.outcomes import load_outcomes
 from flows.policy import PATIENT, by_content
 from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan
 from flows.survey import Surveyed
@@ -41,7 +47,7 @@ from flows.survey import Surveyed
 MAX_ATTEMPTS = 100
 """Of an exporter that reschedules itself: one that waits longer than that waits for ever."""
 
-ON_ITS_OWN = Surveyed(placements=(), datasets=(), classes=(), ids={})
+ON_ITS_OWN = Surveyed(placements=(), datasets=(), baselines=(), classes=(), ids={})
 """A contextual exporter sees all entries itself: there are no shards that would have to agree on anything."""
 
 
@@ -82,7 +88,10 @@ def run_exporter(
             end = _attempt(_job(fetched, files, plan, workspace, folder), plan)
             if isinstance(end, Done):
                 members, _ = store.save_lines(map(msgspec.json.encode, _taken_over(end, plan, store)))
-                return ConvertedShard(parts={}, members=members, tally=Tally.model_validate(end.tally))
+                contents, _ = store.save_lines(_contents(fetched, files, plan, store))
+                return ConvertedShard(
+                    parts={}, members=members, contents=contents, tally=Tally.model_validate(end.tally)
+                )
         get_run_logger().info("The exporter asks to be run again in %g seconds.", end.after)
         _wait(end.after)
     raise FatalError(
@@ -170,6 +179,20 @@ def _taken_over(end: Done, plan: Plan, store: Store) -> Iterator[Member]:
         if store.storage.size(place) != size:
             store.storage.move_in(local, place)
         yield Member(path, size, digest.hexdigest(), crc32, (Run(place),))
+
+
+def _contents(
+    fetched: Sequence[FetchedShard], files: Sequence[FetchedMedia], plan: Plan, store: Store
+) -> Iterator[bytes]:
+    datasets = load_datasets(plan, store)
+    for shard, media in zip_longest(fetched, files):
+        outcomes = load_outcomes(media.path, store) if media else {}
+        entries = map(decode_entry, store.load_lines(shard.path))
+
+        def file_of(one: Media, of_shard: dict[tuple[str, str], MediaFile | str] = outcomes) -> MediaFile | str:
+            return of_shard[one.ref, one.key]
+
+        yield from lines_of(entries, datasets[shard.shard.dataset_index], file_of if media else None)
 
 
 def _wait(seconds: float) -> None:

@@ -6,9 +6,6 @@ A folder with one is whole, and is never touched again: delivering the same expo
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 
 import orjson
@@ -20,11 +17,11 @@ from blocks.storage import Storage
 from blocks.store import Store
 from blocks.target import Target
 from blocks.workspace import Workspace
-from exporters import RetriableError
 from flows import progress
 from flows.archive import tar_stream, zip_stream
+from flows.contents import CONTENTS, decode_line
+from flows.diff import compare, delivered_lines
 from flows.fetch import load_datasets
-from flows.index import Member, decode_member
 from flows.manifest import (
     LATEST,
     MANIFEST,
@@ -33,13 +30,15 @@ from flows.manifest import (
     ListedFile,
     PackedFile,
     decode_receipt,
+    latest_export,
     manifest_chunks,
     receipt,
 )
 from flows.policy import PATIENT
-from flows.results import Delivery, Package, Plan
+from flows.put import Moved, counted, index_of, put, put_directory
+from flows.results import Changes, Delivery, Package, Plan
 
-FILES_AT_ONCE = 8
+NOTHING = Moved(0, 0)
 STREAMS = {"zip": zip_stream, "tar": tar_stream}
 
 
@@ -47,11 +46,15 @@ STREAMS = {"zip": zip_stream, "tar": tar_stream}
 def deliver(package: Package, plan: Plan, target: Target, workspace: Workspace) -> Delivery:
     """Deliver a package unless it lies there already. The archive is made while it is uploaded; holds one chunk."""
     storage, store = target.storage(), workspace.open()
+    if plan.since and not package.tally.went_out.get("entries") and not package.removed:
+        package = package.model_copy(
+            update={"export_id": plan.since}
+        )  # nothing has changed since: that one still holds
     if found := deliver_again(package, plan, storage):
         return found
-    packed, moved = _deliver(package, plan, f"{plan.name}/{package.export_id}", storage, store)
+    delivery = _deliver(package, plan, storage, store)
     _point_at(package, plan, storage)
-    return _delivery(package, plan, storage, packed, moved, was_there=False)
+    return delivery
 
 
 def deliver_again(package: Package, plan: Plan, storage: Storage) -> Delivery | None:
@@ -60,26 +63,37 @@ def deliver_again(package: Package, plan: Plan, storage: Storage) -> Delivery | 
     if packed is None:
         return None
     _point_at(package, plan, storage)
-    return _delivery(package, plan, storage, packed, (0, 0), was_there=True)
+    return _delivery(package, plan, storage, packed, was_there=True)
 
 
-def _deliver(
-    package: Package, plan: Plan, folder: str, storage: Storage, store: Store
-) -> tuple[PackedFile, tuple[int, int]]:
-    """Put package, manifest and receipt, in this order; returns the package and how many files and bytes were moved."""
+def _deliver(package: Package, plan: Plan, storage: Storage, store: Store) -> Delivery:
+    """Put package, contents, manifest and receipt, in this order."""
     started = datetime.now(UTC)
+    folder = f"{plan.name}/{package.export_id}"
+    former = latest_export(storage, f"{plan.name}/")
     progress.expect("deliver", package.bytes)
     sweep_target(storage, folder, is_first=task_run.run_count == 1)
     if plan.request.package == "directory":
-        packed, moved_files = PackedFile("directory"), _put_directory(package, folder, storage, store)
+        packed, moved = PackedFile("directory"), put_directory(index_of(package, store), folder, former, storage, store)
     else:
-        packed, moved_files = _put_archive(package, plan, folder, storage, store), 1
-    chunks = manifest_chunks(plan, package, packed, load_datasets(plan, store), _index(package, store))
-    manifest = ListedFile(MANIFEST, *_put(storage, f"{folder}/{MANIFEST}", chunks))
+        packed = _put_archive(package, plan, folder, storage, store)
+        moved = Moved(1, packed.size)
+    described = (line + b"\n" for line in store.load_lines(package.contents))
+    contents = ListedFile(CONTENTS, *put(storage, f"{folder}/{CONTENTS}", described))
+    chunks = manifest_chunks(plan, package, packed, contents, load_datasets(plan, store), index_of(package, store))
+    manifest = ListedFile(MANIFEST, *put(storage, f"{folder}/{MANIFEST}", chunks))
+    changes = _changes(package, plan, former, storage, store)
     times = (started, datetime.now(UTC))
     link = storage.shown_path(f"{folder}/{packed.file}".rstrip("/"))
-    storage.create(f"{folder}/{RECEIPT}", receipt(package, packed, manifest, flow_run.id or "", times, link))
-    return packed, (moved_files, packed.size or package.bytes)
+    storage.create(f"{folder}/{RECEIPT}", receipt(package, packed, manifest, changes, flow_run.id or "", times, link))
+    return _delivery(package, plan, storage, packed, moved=moved, changes=changes, was_there=False)
+
+
+def _changes(package: Package, plan: Plan, former: str, storage: Storage, store: Store) -> Changes | None:
+    before = delivered_lines(storage, f"{plan.name}/{former}/") if former else None
+    if before is None:
+        return None
+    return compare(before, map(decode_line, store.load_lines(package.contents)), since=former)
 
 
 def delivered_already(storage: Storage, folder: str) -> PackedFile | None:
@@ -92,50 +106,9 @@ def delivered_already(storage: Storage, folder: str) -> PackedFile | None:
 def _put_archive(package: Package, plan: Plan, folder: str, storage: Storage, store: Store) -> PackedFile:
     kind = plan.request.package
     file = f"{plan.name}.{kind}"
-    contents = ((member, _counted(member.read(store.storage))) for member in _index(package, store))
-    size, sha256 = _put(storage, f"{folder}/{file}", STREAMS[kind](contents))
+    contents = ((member, counted(member.read(store.storage))) for member in index_of(package, store))
+    size, sha256 = put(storage, f"{folder}/{file}", STREAMS[kind](contents))
     return PackedFile(kind, file, size, sha256)
-
-
-def _put_directory(package: Package, folder: str, storage: Storage, store: Store) -> int:
-    """Every file of the package, several at once; the index is read along, never held."""
-
-    def put(member: Member) -> None:
-        _put(storage, f"{folder}/{member.path}", _counted(member.read(store.storage)), durable=False)
-
-    with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
-        members, done = _index(package, store), 0
-        while batch := [member for member, _ in zip(members, range(32 * FILES_AT_ONCE), strict=False)]:
-            done += sum(1 for _ in pool.map(put, batch))
-    if storage.is_local:
-        os.sync()  # once for all of them: the receipt must not survive a power cut that the files do not
-    return done
-
-
-def _put(storage: Storage, path: str, chunks: Iterable[bytes], *, durable: bool = True) -> tuple[int, str]:
-    """Write a file, and look at the far end whether it arrived in full length; returns its size and SHA-256.
-
-    Raises:
-        RetriableError: it did not; the delivery starts over, and nobody has seen a receipt.
-    """
-    size, sha256 = storage.write(path, chunks, durable=durable)
-    found = storage.size(path)
-    if found != size:
-        raise RetriableError(
-            f"{storage.shown_path(path)} should have {size} bytes, but the target has "
-            f"{'none' if found is None else found}; it may be short of space or lose writes, try again later."
-        )
-    return size, sha256
-
-
-def _index(package: Package, store: Store) -> Iterator[Member]:
-    return map(decode_member, store.load_lines(package.index))
-
-
-def _counted(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    for chunk in chunks:
-        progress.advance("deliver", len(chunk), len(chunk))
-        yield chunk
 
 
 def _point_at(package: Package, plan: Plan, storage: Storage) -> None:
@@ -144,11 +117,18 @@ def _point_at(package: Package, plan: Plan, storage: Storage) -> None:
     data, path = orjson.dumps(document, option=PRETTY), f"{plan.name}/{LATEST}"
     if not storage.exists(path) or storage.read(path) != data:
         sweep_target(storage, f"{plan.name}/{package.export_id}", is_first=False)  # the receipt's half file, too
-        _put(storage, path, [data])
+        put(storage, path, [data])
 
 
 def _delivery(
-    package: Package, plan: Plan, storage: Storage, packed: PackedFile, moved: tuple[int, int], *, was_there: bool
+    package: Package,
+    plan: Plan,
+    storage: Storage,
+    packed: PackedFile,
+    *,
+    was_there: bool,
+    moved: Moved = NOTHING,
+    changes: Changes | None = None,
 ) -> Delivery:
     folder = f"{plan.name}/{package.export_id}"
     return Delivery(
@@ -157,8 +137,9 @@ def _delivery(
         package=packed.file,
         package_bytes=packed.size or package.bytes,
         package_sha256=packed.sha256,
-        moved_files=moved[0],
-        moved_bytes=moved[1],
+        moved_files=moved.files,
+        moved_bytes=moved.bytes,
         link=storage.shown_path(f"{folder}/{packed.file}".rstrip("/")),
         was_there=was_there,
+        changes=changes,
     )

@@ -17,8 +17,8 @@ from exporters.options import ImageOptions
 from flows import progress
 from flows.formats import chosen_options, shape_names
 from flows.manifest import counts
-from flows.report import sentence, size_text
 from flows.results import Plan, Summary
+from flows.words import changes_sentence, rows, sentence, size_text
 
 
 class Lines:
@@ -103,14 +103,11 @@ def summary_text(summary: Summary) -> str:
         f"{count:,} {'annotation' if count == 1 else 'annotations'}: {what}"
         for what, count in summary.tally.changed.items()
     ]
-    lines += [*_rows("changed", changed), *_rows("left out", list(map(sentence, summary.tally.left_out)))]
+    lines += [*rows("changed", changed), *rows("left out", list(map(sentence, summary.tally.left_out)))]
+    if delivery.changes:
+        lines += rows(f"since {delivery.changes.since[:6]}", [changes_sentence(delivery.changes)])
     lines += ["", f"  {own_name()} verify {delivery.url}"]
     return "\n".join(lines)
-
-
-def _rows(label: str, values: Sequence[str]) -> list[str]:
-    """The lines of a table for these values; the label stands before the first."""
-    return [f"  {'' if index else label:<12} {value}" for index, value in enumerate(values)]
 
 
 def own_name() -> str:
@@ -123,14 +120,17 @@ def plan_text(plan: Plan) -> str:
     """What `--dry-run` prints."""
     request, exporter, options = plan.request, plan.exporter(), plan.exporter_options()
     shapes = exporter.holds.shapes_after(options.convert if isinstance(options, ImageOptions) else ())
-    rows: dict[str, Sequence[str]] = {
+    values: dict[str, Sequence[str]] = {
         "format": [request.exporter],
         "options": chosen_options(exporter.options, plan.options),
         "shapes": [] if shapes is None else [f"{shape_names(shapes)}; others are left out and counted"],
-        "entries": [f"{plan.entries:,} in {len(plan.shards):,} {'shard' if len(plan.shards) == 1 else 'shards'}"],
+        "entries": [
+            f"{plan.entries:,} in {len(plan.shards):,} {'shard' if len(plan.shards) == 1 else 'shards'}"
+            + ("" if plan.fresh == plan.entries else f", {plan.fresh:,} of them to read; the others have not changed")
+        ],
         "media": [request.media],
         "package": [request.package],
         "warnings": plan.warnings,
     }
     lines = [f"Would export {plan.name}; nothing was fetched or delivered.", ""]
-    return "\n".join([*lines, *(line for label, values in rows.items() for line in _rows(label, values))])
+    return "\n".join([*lines, *(line for label, those in values.items() for line in rows(label, those))])

@@ -15,10 +15,12 @@ A contextual exporter takes the place of transform: it runs once, over all shard
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import repeat
 from typing import Any, Literal
 
 from prefect import flow
+from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
@@ -34,13 +36,16 @@ from flows.fetch import fetch
 from flows.lease import alone
 from flows.media import fetch_media
 from flows.memory import note_export
+from flows.output import is_there
 from flows.package import make_package
 from flows.plan import plan_export
 from flows.report import publish
-from flows.results import Request, Summary
-from flows.survey import take_survey
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan, Request, Summary
+from flows.survey import Surveyed, take_survey
 from flows.transform import transform
 from flows.unchanged import find_delivered
+
+Downloading = PrefectFuture[FetchedMedia]
 
 
 def _run_name() -> str:
@@ -67,6 +72,7 @@ def export(
     strict: bool = Field(default=False, description="Refuse, rather than leave out what the format cannot hold."),
     name: str = Field(default="", description="Of the delivered folder and file; empty: the datasets' names."),
     workspace: Workspace | None = Field(default=None, description="Where to work; none: in the worker's own cache."),
+    delta: bool = Field(default=False, description="Only what has changed since the last export of this kind."),
     full: bool = Field(default=False, description="Read every entry again, also those that have not changed."),
     shard_entries: int = Field(default=1000, ge=1, description="Entries in a task; more is fewer, longer tasks."),
     if_running: IfRunning = Field(default="wait", description="What to do while another run makes the same export."),
@@ -74,7 +80,7 @@ def export(
     """Export annotated datasets from a platform or a folder, and deliver them as one proven package."""
     request = Request(
         datasets=tuple(datasets), exporter=exporter, options=options, where=tuple(where), sort=sort, media=media,
-        package=package, on_error=on_error, strict=strict, name=name, full=full,
+        package=package, on_error=on_error, strict=strict, name=name, full=full, delta=delta,
         shard_entries=shard_entries,
     )  # fmt: skip
     workspace = workspace or Workspace()
@@ -91,23 +97,8 @@ def export(
             if media != "none":
                 downloading.append(fetch_media.submit(fetching[-1], plan, source, workspace))  # type: ignore[call-overload]
         fetched = [future.result() for future in fetching]
-        if is_contextual(plan):
-            files = [future.result() for future in downloading]
-            surveyed, converted = ON_ITS_OWN, [run_exporter(fetched, files, plan, workspace)]
-        else:
-            surveyed = take_survey(plan, fetched, workspace)
-            transforming = [
-                transform.submit(*of_shard, plan, workspace)
-                for of_shard in zip(
-                    fetched,
-                    downloading or repeat(None, len(fetched)),
-                    surveyed.placements,
-                    surveyed.datasets,
-                    strict=True,
-                )
-            ]
-            files = [future.result() for future in downloading]
-            converted = [future.result() for future in transforming]
+        surveyed, converted = _convert(plan, fetched, downloading, target, workspace)
+        files = [future.result() for future in downloading]
 
         packaged = make_package(converted, fetched, surveyed, plan, workspace)
         delivered = deliver(packaged, plan, target, workspace)
@@ -122,3 +113,35 @@ def export(
         note_export(summary, packaged, fetched, workspace.open())
         publish(summary)
         return summary
+
+
+def _convert(
+    plan: Plan,
+    fetched: Sequence[FetchedShard],
+    downloading: Sequence[Downloading],
+    target: Target,
+    workspace: Workspace,
+) -> tuple[Surveyed, list[ConvertedShard]]:
+    """What an exporter makes of all shards; done again where the workspace has lost what is remembered of it."""
+    store = workspace.open()
+    if is_contextual(plan):
+        files = [future.result() for future in downloading]
+        made = run_exporter(fetched, files, plan, workspace)
+        if not is_there(made, store):
+            made = run_exporter.with_options(refresh_cache=True)(fetched, files, plan, workspace)
+        return ON_ITS_OWN, [made]
+    surveyed = take_survey(plan, fetched, target, workspace)
+    files_of = downloading or repeat(None, len(fetched))
+    shards: list[tuple[Any, ...]] = list(
+        zip(fetched, files_of, surveyed.placements, surveyed.datasets, surveyed.baselines, strict=True)
+    )
+    once: Any = transform
+    again: Any = transform.with_options(refresh_cache=True)
+    transforming = [once.submit(*shard, plan, workspace) for shard in shards]
+    converted = [future.result() for future in transforming]
+    lost = {
+        number: again.submit(*shards[number], plan, workspace)
+        for number, made in enumerate(converted)
+        if not is_there(made, store)
+    }
+    return surveyed, [lost[number].result() if number in lost else made for number, made in enumerate(converted)]

@@ -114,7 +114,7 @@ class Reading:
     def _count(self, line: bytes, entry: Entry) -> None:
         progress.advance("fetch")
         self.index.add(entry)
-        self.ledger.append(ledger_line(self._source.key_of(line), line, len(entry.annotations)))
+        self.ledger.append(ledger_line(self._source.key_of(line), line, entry))
         self.counts["entries"] += 1
         self.counts["annotations"] += len(entry.annotations)
         self.counts["medias"] += len(entry.medias)

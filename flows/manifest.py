@@ -10,15 +10,20 @@ from typing import Any
 import msgspec
 import orjson
 
+from blocks.storage import Storage
+from exporters import RequestError
 from exporters.model import Dataset
 from exporters.naming import RULE
 from exporters.tally import KINDS, Tally
+from flows.contents import CONTENTS
 from flows.index import Member
-from flows.results import Package, Plan
+from flows.results import Changes, Package, Plan
 
 MANIFEST = "manifest.json"
 RECEIPT = "receipt.json"
 LATEST = "latest.json"
+OWN = (MANIFEST, RECEIPT, CONTENTS)
+"""What lies beside a package."""
 SCHEMA = 1
 PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
@@ -39,11 +44,12 @@ class PackedFile(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """What `verify` reads of a manifest."""
+    """What `verify` reads of a manifest. Older ones have no `contents`."""
 
     export_id: str
     package: PackedFile
     files: list[ListedFile]
+    contents: ListedFile | None = None
 
 
 class Receipt(msgspec.Struct, frozen=True):
@@ -52,14 +58,52 @@ class Receipt(msgspec.Struct, frozen=True):
     export_id: str
     manifest: ListedFile
     package: PackedFile
+    finished_at: str = ""
 
 
+FILES_BEGIN = b'  "files": ['
+_decode_listed = msgspec.json.Decoder(ListedFile).decode
 decode_manifest = msgspec.json.Decoder(Manifest).decode
 decode_receipt = msgspec.json.Decoder(Receipt).decode
 
 
+def export_folder(storage: Storage) -> str:
+    """Empty when the export lies right here; otherwise the newest one's folder, with a slash behind."""
+    is_here = storage.exists(MANIFEST) or storage.exists(RECEIPT)
+    latest = "" if is_here else latest_export(storage, "")
+    return latest and f"{latest}/"
+
+
+def latest_export(storage: Storage, folder: str) -> str:
+    """The id of the newest export in a folder; empty when there is none."""
+    path = f"{folder}{LATEST}"
+    if not storage.exists(path):
+        return ""
+    try:
+        return str(msgspec.json.decode(storage.read(path))["export_id"])
+    except (msgspec.MsgspecError, LookupError, TypeError):
+        raise RequestError(f"{storage.shown_path(path)} cannot be read; give the folder of one export.") from None
+
+
+def listed_files(storage: Storage, folder: str) -> Iterator[ListedFile]:
+    """The files that an export's manifest lists, one after the other; it has each on a line of its own."""
+    rest, has_begun = b"", False
+    for chunk in storage.stream(f"{folder}{MANIFEST}"):
+        *lines, rest = (rest + chunk).split(b"\n")
+        for line in lines:
+            if not has_begun:
+                has_begun = line == FILES_BEGIN
+            elif line.startswith(b"    {"):
+                yield _decode_listed(line.rstrip(b","))
+
+
 def manifest_chunks(
-    plan: Plan, package: Package, packed: PackedFile, datasets: Iterable[Dataset], members: Iterable[Member]
+    plan: Plan,
+    package: Package,
+    packed: PackedFile,
+    contents: ListedFile,
+    datasets: Iterable[Dataset],
+    members: Iterable[Member],
 ) -> Iterator[bytes]:
     """The manifest as a stream: it lists every file of the package, one a line, however many there are."""
     request = plan.request
@@ -82,6 +126,7 @@ def manifest_chunks(
         | ({"code": plan.code_digest} if plan.code_digest else {}),
         "media": request.media,
         "package": msgspec.to_builtins(packed),
+        "contents": msgspec.to_builtins(contents),
         "counts": counts(package.tally),
         "left_out": [left.model_dump(mode="json") for left in package.tally.left_out],
         "changed": package.tally.changed,
@@ -91,8 +136,10 @@ def manifest_chunks(
         "ids": package.ids,
         "file_names": RULE,
     }
+    if plan.since is not None:
+        head["delta"] = {"since": plan.since, "removed": package.removed}
     yield orjson.dumps(head, option=orjson.OPT_INDENT_2)[: -len("\n}")]
-    yield b',\n  "files": ['
+    yield b",\n" + FILES_BEGIN
     for index, member in enumerate(members):
         listed = {"path": member.path, "size": member.size, "sha256": member.sha256}
         yield (b",\n    " if index else b"\n    ") + orjson.dumps(listed)
@@ -112,9 +159,15 @@ def counts(tally: Tally) -> dict[str, dict[str, int]]:
 
 
 def receipt(
-    package: Package, packed: PackedFile, manifest: ListedFile, run_id: str, times: tuple[datetime, datetime], link: str
+    package: Package,
+    packed: PackedFile,
+    manifest: ListedFile,
+    changes: Changes | None,
+    run_id: str,
+    times: tuple[datetime, datetime],
+    link: str,
 ) -> bytes:
-    """The receipt: the only delivered file that knows a clock and a run. Written last."""
+    """The receipt: the only delivered file that knows a clock, a run, and what lay there before. Written last."""
     document = {
         "schema": SCHEMA,
         "export_id": package.export_id,
@@ -124,5 +177,6 @@ def receipt(
         "package": msgspec.to_builtins(packed),
         "manifest": msgspec.to_builtins(manifest),
         "links": [link] if link else [],
+        "changes": changes and changes.model_dump(mode="json"),
     }
     return orjson.dumps(document, option=PRETTY)

@@ -67,7 +67,7 @@ def settle_shards(plan: Plan, fetched: Sequence[FetchedShard], store: Store) -> 
 
 def recall_export(plan: Plan, store: Store) -> Made | None:
     """The package that was made of just what a plan would read, which is nothing new."""
-    if plan.fresh or not all(shard.is_unchanged for shard in plan.shards):
+    if plan.since is not None or not all(shard.is_unchanged for shard in plan.shards):
         return None
     return _recalled(store, _export_path(plan, [shard.formers[0].sha256 for shard in plan.shards]), TypeAdapter(Made))
 
@@ -75,7 +75,12 @@ def recall_export(plan: Plan, store: Store) -> Made | None:
 def note_export(summary: Summary, package: Package, fetched: Sequence[FetchedShard], store: Store) -> None:
     """Remember what was delivered, unless another try may get more."""
     plan = summary.plan
-    if not plan.tells_changes or package.tally.has_faults or any(shard.withdrawn.came_in for shard in fetched):
+    if (
+        not plan.tells_changes
+        or plan.since is not None
+        or package.tally.has_faults
+        or any(shard.withdrawn.came_in for shard in fetched)
+    ):
         return
     made = Made(package=package, media_bytes=summary.media_bytes)
     _write(store, _export_path(plan, [shard.sha256 for shard in fetched]), made.model_dump_json().encode())

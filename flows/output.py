@@ -14,17 +14,23 @@ from typing import IO, Any
 import msgspec
 
 from blocks.storage import Storage, chunks_of
-from blocks.store import media_path
+from blocks.store import Store, media_path
 from exporters import FatalError
 from exporters.pictures.upright import MediaFile
 from exporters.shard import MediaMember
 from flows.index import Member, Run
-from flows.results import Part
+from flows.results import ConvertedShard, Part
 
 BUFFERED_BYTES = 16 << 20
 """Of all parts together, before they are written out: there may be more parts than files can be open."""
 LARGE_BYTES = 8 << 20
 """A part of this size is an object of its own."""
+
+
+def is_there(made: ConvertedShard, store: Store) -> bool:
+    """Whether the workspace still has what was made of a shard; its members' own bytes are looked at when they go."""
+    paths = {made.members, made.contents, *(part.path for part in made.parts.values())}
+    return all(map(store.storage.exists, paths))
 
 
 class ShardOutput:

@@ -22,11 +22,12 @@ from exporters.naming import is_safe_path, meeting_key
 from exporters.tally import KINDS, Tally, total
 from flows.fetch import load_datasets
 from flows.index import Member, decode_member, written_member
+from flows.manifest import OWN
 from flows.memory import settle_shards
 from flows.policy import PATIENT, digest
-from flows.report import sentence
 from flows.results import ConvertedShard, FetchedShard, Package, Plan
 from flows.survey import Surveyed
+from flows.words import sentence
 
 
 @task(name="package", task_run_name="package", **PATIENT)
@@ -57,6 +58,11 @@ def make_package(
                     f"The exporter {request.exporter} wrote {quoted(member.path)}, a path that not every system takes; "
                     f"let it use exporters.naming.safe_path."
                 )
+            if request.package == "directory" and member.path.casefold() in OWN:
+                raise FatalError(
+                    f"The exporter {request.exporter} wrote {member.path}, a name that the folder of an export keeps "
+                    f"for itself; deliver it as a zip (--package zip)."
+                )
             places.append(meeting_key(member.path))
             size += member.size
             contents.update(f"{member.path}\0{member.size}\0{member.sha256}\n".encode())
@@ -64,17 +70,24 @@ def make_package(
 
     index, _ = store.save_lines(lines())
     refuse_meeting(places)
+    described, described_sha256 = store.save_lines(
+        line for shard in converted for line in store.load_lines(shard.contents)
+    )
     exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options, surveyed.classes]
     asked = [sorted(dataset.id for dataset in load_datasets(plan, store)), plan.where, request.media, request.package]
-    export_id = digest(plan.source, *exporter, *asked, contents.hexdigest(), tally)
+    export_id = digest(plan.source, *exporter, *asked, contents.hexdigest(), described_sha256, tally)
+    if plan.since is not None:
+        export_id = digest(export_id, plan.since, surveyed.removed)
     return Package(
         export_id=export_id[:20],
         index=index,
+        contents=described,
         files=len(places),
         bytes=size,
         tally=tally,
         classes=surveyed.classes,
         ids=surveyed.ids,
+        removed=surveyed.removed,
     )
 
 

@@ -14,7 +14,7 @@ from blocks.catalog import AnySource
 from blocks.source import parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
-from exporters import BaseExporter, RequestError, read_options, registry
+from exporters import BaseExporter, Exporter, RequestError, read_options, registry
 from exporters.classes import build_class_map, refuse_clashes
 from exporters.contextual.exporter import TIME_LIMIT
 from exporters.errors import quoted
@@ -25,6 +25,7 @@ from exporters.validation import revealed
 from flows import progress
 from flows.contextual_secrets import check_signing
 from flows.cutting import cut
+from flows.manifest import latest_export
 from flows.memory import recall_shards, scope_of
 from flows.policy import PATIENT, digest
 from flows.results import Plan, Request, ShardPlan
@@ -70,6 +71,11 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
     if exporter and options:
         asked(exporter.check_installed)
         asked(lambda: check_signing(options))
+        if request.delta and not isinstance(exporter, Exporter):
+            problems.append(
+                f"The format {exporter.name} looks at all entries at once, so it cannot export changes alone; "
+                f"leave --delta out, or choose another format."
+            )
         if exporter.holds.needs_media and request.media == "none":
             problems.append(f"The format {exporter.name} is made of the files themselves; ask for --media original.")
         for dataset in datasets:
@@ -109,9 +115,13 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
         with revision(source, dataset, checked.where, store, formers) as now:
             shards += now.compare(listed)
     datasets, _ = store.save_lines(encode(dataset) for dataset in checked.datasets)
+    name = export_name(request.name, [dataset.name for dataset in checked.datasets])
+    if request.delta and not request.name:
+        name += "-delta"
     plan = Plan(
         request=request,
-        name=export_name(request.name, [dataset.name for dataset in checked.datasets]),
+        name=name,
+        since=latest_export(target.storage(), f"{name}/") if request.delta else None,
         source=source.identity(),
         datasets=datasets,
         dataset_ids=tuple(dataset.id for dataset in checked.datasets),

@@ -17,7 +17,7 @@ from pydantic import BaseModel
 
 from exporters.errors import RetriableError
 
-LAYOUT = 1
+LAYOUT = 2
 """Of everything that is remembered in a workspace; raised when an older version's results cannot be used any more."""
 
 

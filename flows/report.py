@@ -5,11 +5,9 @@ from __future__ import annotations
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
-from exporters.tally import LeftOut
 from flows.manifest import counts
-from flows.results import Summary
-
-ONE = {"entries": "entry", "annotations": "annotation", "medias": "media"}
+from flows.results import Changes, Summary
+from flows.words import changes_sentence, sentence, size_text
 
 
 def publish(summary: Summary) -> None:
@@ -59,27 +57,26 @@ def markdown(summary: Summary) -> str:
 - at: `{delivery.link}`
 - size: {size_text(delivery.package_bytes)}{f", sha256 `{delivery.package_sha256}`" if delivery.package_sha256 else ""}
 - export id: `{delivery.export_id}`
+- entries read: {plan.fresh:,} of {plan.entries:,}; the others have not changed since they were
 - media: {summary.downloaded_files:,} files downloaded in this run, {size_text(summary.media_bytes)} in the export
-{warnings}
+{warnings}{_changed(delivery.changes)}
 ## Left out
 
 {left_out}
 """
 
 
-def sentence(left: LeftOut) -> str:
-    """`3 annotations: COCO cannot hold the shape ellipse`; which ones, the manifest says."""
-    return f"{left.count:,} {left.kind if left.count != 1 else ONE[left.kind]}: {left.reason}"
-
-
-def size_text(size_bytes: int) -> str:
-    """`1.2 MB`; decimal units, as disks and stores count."""
-    size = float(size_bytes)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:.1f} TB"
+def _changed(changes: Changes | None) -> str:
+    """The section on what has changed; nothing where there is nothing to compare with."""
+    if changes is None:
+        return ""
+    classes = "\n".join(
+        f"| {_text(name) or '(none)'} | {before:,} | {after:,} | {after - before:+,} |"
+        for name, (before, after) in changes.annotations.items()
+        if before != after
+    )
+    table = f"\n| class | before | now | |\n| --- | ---: | ---: | ---: |\n{classes}\n" if classes else ""
+    return f"\n## Since `{changes.since}`\n\nEntries: {changes_sentence(changes)}.\n{table}"
 
 
 def _text(text: str) -> str:

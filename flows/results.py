@@ -37,6 +37,7 @@ class Request(Frozen):
     strict: bool = False
     name: str = ""
     full: bool = False
+    delta: bool = False
     shard_entries: int = Field(default=1000, ge=1)
 
 
@@ -95,6 +96,8 @@ class Plan(Frozen):
     shards: tuple[ShardPlan, ...]
     warnings: tuple[str, ...] = ()
     workspace_id: str = ""
+    since: str | None = None
+    """Of a delta: the export that it tells the changes since; empty for the first one."""
     tells_changes: bool = False
     """Whether the source does: what it says need not be read then is remembered for the next run."""
 
@@ -160,6 +163,8 @@ class ConvertedShard(Frozen):
     parts: dict[str, Part]
     members: str
     """Where the list of files that it brings into the package is kept, media among them: a `Member` a line."""
+    contents: str
+    """Where its entries are described, as in `flows.contents`."""
     tally: Tally
 
 
@@ -168,11 +173,25 @@ class Package(Frozen):
 
     export_id: str
     index: str
+    contents: str
     files: int
     bytes: int
     tally: Tally
     classes: tuple[dict[str, Any], ...]
     ids: dict[str, str]
+    removed: tuple[dict[str, str], ...] = ()
+    """Of a delta: the entries that are gone."""
+
+
+class Changes(Frozen):
+    """What became of the entries since an earlier export; `annotations`, by class, before and now."""
+
+    since: str
+    added: int = 0
+    changed: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    annotations: dict[str, tuple[int, int]] = Field(default_factory=dict)
 
 
 class Delivery(Frozen):
@@ -190,6 +209,8 @@ class Delivery(Frozen):
     moved_bytes: int
     link: str
     was_there: bool
+    changes: Changes | None = None
+    """Since the export that was the newest of this name before; None when there was none."""
 
 
 class Summary(Frozen):

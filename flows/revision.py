@@ -19,7 +19,7 @@ from blocks.catalog import AnySource
 from blocks.scratch import scratch_database
 from blocks.source import Where
 from blocks.store import Store
-from exporters.model import Dataset
+from exporters.model import Dataset, Entry
 from flows.results import Former, ShardPlan
 
 GROUP_ENTRIES = 100
@@ -28,13 +28,13 @@ GROUP_ENTRIES = 100
 Place = tuple[int, int]
 """Which former shard, and which line of it, from 0."""
 
-decode_ledger = msgspec.json.Decoder(tuple[str, str, int]).decode
-"""Key, digest of the line of the listing, number of annotations."""
+decode_ledger = msgspec.json.Decoder(tuple[str, str, int, str]).decode
+"""Key, digest of the line of the listing, number of annotations, id of the entry."""
 decode_kept = msgspec.json.Decoder(Place | None).decode
 
 
-def ledger_line(key: str, line: bytes, annotations: int) -> bytes:
-    return msgspec.json.encode((key, digest_of(line), annotations))
+def ledger_line(key: str, line: bytes, entry: Entry) -> bytes:
+    return msgspec.json.encode((key, digest_of(line), len(entry.annotations), entry.id))
 
 
 def digest_of(line: bytes) -> str:
@@ -143,7 +143,7 @@ def revision(
         for number, former in enumerate(formers):
             rows = (
                 (key, line, number, place, annotations)
-                for place, (key, line, annotations) in enumerate(map(decode_ledger, store.load_lines(former.ledger)))
+                for place, (key, line, annotations, _) in enumerate(map(decode_ledger, store.load_lines(former.ledger)))
             )
             known.executemany("insert or replace into known values (?, ?, ?, ?, ?)", rows)
         yield Revision(source, dataset, where, store, formers, known)

@@ -19,6 +19,8 @@ from exporters.pictures.upright import MediaFile
 from exporters.survey import Placement
 from exporters.temporary import temporary_folder
 from flows import progress
+from flows.contents import class_names, describe
+from flows.delta import load_baseline
 from flows.outcomes import load_outcomes
 from flows.output import ShardOutput
 from flows.policy import PATIENT, by_content, digest
@@ -33,7 +35,8 @@ def facts(task: dict[str, Any]) -> list[Any]:
     plan = task["plan"]
     exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
     fetched = [task["fetched"].sha256, media and media.sha256, task["placement"]]
-    return [metadata.version("outhaul"), *fetched, task["dataset"], *exporter, request.media, request.on_error]
+    known = [task["dataset"], task["baseline"]]
+    return [metadata.version("outhaul"), *fetched, *known, *exporter, request.media, request.on_error]
 
 
 @task(
@@ -45,16 +48,25 @@ def facts(task: dict[str, Any]) -> list[Any]:
     **PATIENT,
 )
 def transform(
-    fetched: FetchedShard, media: FetchedMedia | None, placement: str, dataset: str, plan: Plan, workspace: Workspace
+    fetched: FetchedShard,
+    media: FetchedMedia | None,
+    placement: str,
+    dataset: str,
+    baseline: str,
+    plan: Plan,
+    workspace: Workspace,
 ) -> ConvertedShard:
     """Run the exporter over a shard. Holds one entry at a time; a pure function of what was fetched.
 
-    `dataset` names where what shards know of theirs is kept.
+    `dataset` is where what shards know of theirs is kept; `baseline`, of a delta, what was exported of this one before.
     """
-    key = digest(*facts({"fetched": fetched, "media": media, "placement": placement, "dataset": dataset, "plan": plan}))
+    key = digest(*facts(locals()))
     store = workspace.open()
     exporter = sharded(plan)
     outcomes = load_outcomes(media.path, store) if media else {}
+    of_dataset = decode_dataset(store.storage.read(dataset))
+    names, before = class_names(of_dataset), load_baseline(baseline, store)
+    contents: list[bytes] = []
 
     def file_of(one: Media) -> MediaFile | str:
         return outcomes[one.ref, one.key]
@@ -62,7 +74,13 @@ def transform(
     def entries() -> Iterator[Entry]:
         for line in store.load_lines(fetched.path):
             progress.advance("transform")
-            yield decode_entry(line)
+            entry = decode_entry(line)
+            described = describe(entry, names, file_of if media else None)
+            contents.append(msgspec.json.encode(described))
+            if before.get(entry.id) == described.sha256:
+                shard.pass_over(entry, f"it has not changed since the export {plan.since}")
+            else:
+                yield entry
 
     with (
         translated(store.storage.shown),
@@ -73,7 +91,7 @@ def transform(
             exporter,
             plan.exporter_options(),
             _decode_placement(store.storage.read(placement)),
-            dataset=decode_dataset(store.storage.read(dataset)),
+            dataset=of_dataset,
             media=plan.request.media,
             files=file_of if media else None,
             skips_faults=plan.request.on_error == "skip",
@@ -84,7 +102,8 @@ def transform(
         tally.check(f"shard {fetched.shard.label}")
         parts = output.save()
         members, _ = store.save_lines(output.members())
-    return ConvertedShard(parts=parts, members=members, tally=tally)
+    kept, _ = store.save_lines(contents)
+    return ConvertedShard(parts=parts, members=members, contents=kept, tally=tally)
 
 
 def sharded(plan: Plan) -> Exporter[Any]:

@@ -14,8 +14,8 @@ import msgspec
 from blocks.storage import Storage, chunks_of, is_partial
 from exporters import RequestError
 from flows.manifest import (
-    LATEST,
     MANIFEST,
+    OWN,
     RECEIPT,
     ListedFile,
     Manifest,
@@ -23,10 +23,10 @@ from flows.manifest import (
     Receipt,
     decode_manifest,
     decode_receipt,
+    export_folder,
 )
 from flows.verify_signatures import Demand, SignedDataset, verify_signatures
 
-OWN = (MANIFEST, RECEIPT)
 NO_DEMAND = Demand()
 
 T = TypeVar("T")
@@ -57,7 +57,7 @@ def verify(storage: Storage, demand: Demand = NO_DEMAND) -> Verdict:
     Raises:
         RequestError: there is no export here at all, or signatures cannot be checked as asked.
     """
-    folder = _folder(storage)
+    folder = export_folder(storage)
     manifest_data = _read(storage, f"{folder}{MANIFEST}")
     receipt_data = _read(storage, f"{folder}{RECEIPT}")
     if manifest_data is None and receipt_data is None:
@@ -72,21 +72,11 @@ def verify(storage: Storage, demand: Demand = NO_DEMAND) -> Verdict:
         return Verdict(shown, receipt.export_id if receipt else "", 0, 0, tuple(problems))
     check = _check_directory if manifest.package.kind == "directory" else _check_archive
     problems += check(storage, folder, manifest)
+    problems += _check_contents(storage, folder, manifest)
     signatures = verify_signatures(storage, folder, manifest, demand)
     problems += signatures.problems
     size = sum(file.size for file in manifest.files)
     return Verdict(shown, manifest.export_id, len(manifest.files), size, tuple(problems), signatures.datasets)
-
-
-def _folder(storage: Storage) -> str:
-    """Empty when the export lies right here; otherwise the newest one's folder, with a slash behind."""
-    latest = None if storage.exists(MANIFEST) or storage.exists(RECEIPT) else _read(storage, LATEST)
-    if latest is None:
-        return ""
-    try:
-        return f"{msgspec.json.decode(latest)['export_id']}/"
-    except (msgspec.MsgspecError, LookupError, TypeError):
-        raise RequestError(f"{storage.shown_path(LATEST)} cannot be read; give the folder of one export.") from None
 
 
 def _papers(
@@ -121,6 +111,16 @@ def _check_directory(storage: Storage, folder: str, manifest: Manifest) -> Itera
             yield f"{path} was changed: it has {found[path]} bytes, not {file.size}"
         elif _sha256(storage.stream(f"{folder}{path}")) != file.sha256:
             yield f"{path} was changed"
+
+
+def _check_contents(storage: Storage, folder: str, manifest: Manifest) -> Iterator[str]:
+    if manifest.contents is None:  # of an older version
+        return
+    path = f"{folder}{manifest.contents.path}"
+    if not storage.exists(path):
+        yield f"{manifest.contents.path} is missing"
+    elif _sha256(storage.stream(path)) != manifest.contents.sha256:
+        yield f"{manifest.contents.path} was changed"
 
 
 def _check_archive(storage: Storage, folder: str, manifest: Manifest) -> Iterator[str]:

@@ -1,0 +1,59 @@
+"""delta: only what has changed since an earlier export, for those who keep a copy of their own in step.
+
+The earlier export is the newest one of the same name at the target. It says in its `contents.jsonl` what all entries
+were like, also those that it did not bring itself, so each delta follows the one before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from blocks.scratch import scratch_database
+from blocks.storage import Storage
+from blocks.store import Store
+from exporters import RequestError
+from flows.diff import delivered_lines
+from flows.results import FetchedShard, Plan
+from flows.revision import decode_ledger
+
+_decode = msgspec.json.Decoder(tuple[str, str]).decode
+
+Removed = tuple[dict[str, str], ...]
+
+
+def split_baseline(
+    plan: Plan, fetched: Sequence[FetchedShard], storage: Storage, store: Store
+) -> tuple[tuple[str, ...], Removed]:
+    """For each shard, where it is kept what its entries were like; and the entries that are in no shard any more."""
+    if not plan.since:
+        return ("",) * len(fetched), ()
+    lines = delivered_lines(storage, f"{plan.name}/{plan.since}/")
+    if lines is None:
+        raise RequestError(
+            f"The export {plan.since} does not say what it is of, so nobody can say what has changed since; "
+            f"give the deltas another --name."
+        )
+    baselines = []
+    columns = "dataset text, entry text, sha256 text, seen integer default 0, primary key (dataset, entry)"
+    with scratch_database(f"create table before ({columns}) without rowid") as known:
+        rows = ((line.dataset, line.entry, line.sha256) for line in lines)
+        known.executemany("insert into before (dataset, entry, sha256) values (?, ?, ?)", rows)
+        for shard in fetched:
+            dataset_id = plan.dataset_ids[shard.shard.dataset_index]
+            found = []
+            for line in store.load_lines(shard.ledger):
+                key = (dataset_id, decode_ledger(line)[3])
+                row = known.execute("select sha256 from before where dataset = ? and entry = ?", key).fetchone()
+                if row:
+                    known.execute("update before set seen = 1 where dataset = ? and entry = ?", key)
+                    found.append(msgspec.json.encode((key[1], row[0])))
+            baselines.append(store.save_lines(found)[0])
+        gone = known.execute("select dataset, entry from before where not seen order by dataset, entry")
+        return tuple(baselines), tuple({"dataset": dataset, "entry": entry} for dataset, entry in gone)
+
+
+def load_baseline(path: str, store: Store) -> dict[str, str]:
+    """The digests of entries by their ids."""
+    return dict(map(_decode, store.load_lines(path))) if path else {}

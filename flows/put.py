@@ -1,0 +1,111 @@
+"""Files on their way to the target: written whole, looked at there, and sent only when no earlier export has them."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from blocks.scratch import scratch_database
+from blocks.storage import Storage
+from blocks.store import Store
+from exporters import RetriableError
+from flows import progress
+from flows.index import Member, decode_member
+from flows.manifest import RECEIPT, listed_files
+from flows.results import Package
+
+FILES_AT_ONCE = 8
+
+
+class Moved(NamedTuple):
+    """What was sent to the target."""
+
+    files: int
+    bytes: int
+
+
+def put(storage: Storage, path: str, chunks: Iterable[bytes], *, durable: bool = True) -> tuple[int, str]:
+    """Write a file, and look at the far end whether it arrived in full length; returns its size and SHA-256.
+
+    Raises:
+        RetriableError: it did not; the delivery starts over, and nobody has seen a receipt.
+    """
+    size, sha256 = storage.write(path, chunks, durable=durable)
+    _check(storage, path, size)
+    return size, sha256
+
+
+def put_directory(members: Iterable[Member], folder: str, former: str, storage: Storage, store: Store) -> Moved:
+    """Every file of a package, several at once; the index is read along, never held.
+
+    What the `former` export has is taken from there where the store can do that by itself: a disk lets both have one
+    file, an object store copies. A file that was tampered with since is sent anew.
+    """
+    moved_files = moved_bytes = 0
+
+    def one(member: Member, there: str | None) -> Moved:
+        path = f"{folder}/{member.path}"
+        if there and storage.copy(there, path):
+            _check(storage, path, member.size)
+            progress.advance("deliver", member.size, member.size)
+            return Moved(0, 0)
+        put(storage, path, counted(member.read(store.storage)), durable=False)
+        return Moved(1, member.size)
+
+    with scratch_database("create table there (sha256 text primary key, path text) without rowid") as there:
+        if former:
+            there.executemany("insert or ignore into there values (?, ?)", _sound(storage, former, folder))
+        with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+            waiting = iter(members)
+            while batch := list(islice(waiting, 32 * FILES_AT_ONCE)):
+                for moved in pool.map(one, batch, [_find(there, member) for member in batch]):
+                    moved_files, moved_bytes = moved_files + moved.files, moved_bytes + moved.bytes
+    if storage.is_local:
+        os.sync()  # once for all of them: the receipt must not survive a power cut that the files do not
+    return Moved(moved_files, moved_bytes)
+
+
+def _sound(storage: Storage, former: str, folder: str) -> Iterator[tuple[str, str]]:
+    """The files of an earlier export beside this one that are what they were, as far as can be seen from outside."""
+    top = f"{folder.rpartition('/')[0]}/{former}"
+    sizes = storage.files(top)
+    if RECEIPT not in sizes:
+        return
+    finished = _changed_at(storage, f"{top}/{RECEIPT}")
+    for file in listed_files(storage, f"{top}/"):
+        if sizes.get(file.path) == file.size and _changed_at(storage, f"{top}/{file.path}") <= finished:
+            yield file.sha256, f"{top}/{file.path}"
+
+
+def _changed_at(storage: Storage, path: str) -> float:
+    """When a file was last written to; 0 where only the store's owner can do that unseen."""
+    return Path(storage.path(path)).stat().st_mtime if storage.is_local else 0.0
+
+
+def _find(there: sqlite3.Connection, member: Member) -> str | None:
+    row = there.execute("select path from there where sha256 = ?", (member.sha256,)).fetchone()
+    return row[0] if row else None
+
+
+def _check(storage: Storage, path: str, size: int) -> None:
+    found = storage.size(path)
+    if found != size:
+        raise RetriableError(
+            f"{storage.shown_path(path)} should have {size} bytes, but the target has "
+            f"{'none' if found is None else found}; it may be short of space or lose writes, try again later."
+        )
+
+
+def index_of(package: Package, store: Store) -> Iterator[Member]:
+    return map(decode_member, store.load_lines(package.index))
+
+
+def counted(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        progress.advance("deliver", len(chunk), len(chunk))
+        yield chunk

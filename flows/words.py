@@ -1,0 +1,45 @@
+"""Numbers as people read them, on a terminal and in the Prefect UI."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from exporters.tally import LeftOut
+from flows.results import Changes
+
+ONE = {"entries": "entry", "annotations": "annotation", "medias": "media"}
+
+
+def sentence(left: LeftOut) -> str:
+    """`3 annotations: COCO cannot hold the shape ellipse`; which ones, the manifest says."""
+    return f"{left.count:,} {left.kind if left.count != 1 else ONE[left.kind]}: {left.reason}"
+
+
+def changes_sentence(changes: Changes) -> str:
+    """`3 added, 12 changed, 1 removed, 984 unchanged`."""
+    return ", ".join(f"{getattr(changes, kind):,} {kind}" for kind in ("added", "changed", "removed", "unchanged"))
+
+
+def changes_rows(changes: Changes) -> list[str]:
+    """The lines of a table: entries, then each class whose annotations are not as many as before."""
+    moved = [
+        f"{name or 'without a class'}: {before:,} before, {after:,} now"
+        for name, (before, after) in changes.annotations.items()
+        if before != after
+    ]
+    return [*rows("entries", [changes_sentence(changes)]), *rows("annotations", moved)]
+
+
+def rows(label: str, values: Sequence[str]) -> list[str]:
+    """The lines of a table for these values; the label stands before the first."""
+    return [f"  {'' if index else label:<12} {value}" for index, value in enumerate(values)]
+
+
+def size_text(size_bytes: int) -> str:
+    """`1.2 MB`; decimal units, as disks and stores count."""
+    size = float(size_bytes)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000:
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:.1f} TB"

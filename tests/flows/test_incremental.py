@@ -1,0 +1,242 @@
+"""The second export of a dataset: it costs what has changed, and misses nothing that has."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pydantic import SecretStr
+
+from blocks.idah import IdahSource
+from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
+from flows.results import Summary
+from tests.flows.harness import Exports, Platform
+
+BOX = {"type": "idah-image::bbox", "data": {"x": 1, "y": 1, "width": 5, "height": 5}}
+
+
+@pytest.fixture
+def large() -> Iterator[Platform]:
+    """A platform of 240 entries: several shards of 40, several groups to count."""
+    sandbox = IdahSandbox(entries=240, seed=11)
+    with sandbox.serve() as url:
+        yield Platform(sandbox, IdahSource(url=url, api_key=SecretStr(DEMO_API_KEY)))
+
+
+class Nightly:
+    """An export that is run again and again; what each run asked the platform for is counted."""
+
+    def __init__(self, exports: Exports, platform: Platform, **parameters: Any) -> None:
+        self.exports, self.platform = exports, platform
+        self.parameters = {"shard_entries": 40, "exporter": "jsonl", "package": "directory", **parameters}
+        self.asked: Counter[str] = Counter()
+
+    def run(self, **parameters: Any) -> Summary:
+        before = Counter(self.platform.sandbox.requests)
+        summary = self.exports.run(self.platform.source, **self.parameters, **parameters)
+        self.asked = self.platform.sandbox.requests - before
+        return summary
+
+    def is_like_a_first_run(self, summary: Summary) -> bool:
+        """Whether what was delivered is what somebody without a memory gets, byte for byte."""
+        fresh = self.exports.run(self.platform.source, to="elsewhere", workspace="new", **self.parameters)
+        ours, theirs = Path(summary.delivery.url), Path(fresh.delivery.url)
+        assert summary.delivery.export_id == fresh.delivery.export_id
+        return _files(ours) == _files(theirs)
+
+    @property
+    def store(self) -> Any:
+        return self.platform.sandbox.store
+
+    @property
+    def entries(self) -> list[Any]:
+        return list(self.store.entries_of(self.store.datasets[0].id))
+
+
+def _files(folder: Path) -> dict[str, bytes]:
+    found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    return {name: data for name, data in found.items() if name != "receipt.json"}
+
+
+@pytest.fixture
+def nightly(exports: Exports, large: Platform) -> Nightly:
+    return Nightly(exports, large)
+
+
+def test_an_unchanged_dataset_costs_its_listing(nightly: Nightly) -> None:
+    """The second run lists the entries, counts the annotations, reads and moves nothing, and says so."""
+    first = nightly.run()
+    second = nightly.run()
+    assert (second.plan.fresh, second.delivery.was_there, second.delivery.moved_files) == (0, True, 0)
+    assert second.delivery.export_id == first.delivery.export_id
+    assert nightly.asked["dataset/annotations"] == 1
+    assert not [path for path in nightly.asked if path.startswith("media/")]
+
+
+def test_only_what_changed_is_read(nightly: Nightly) -> None:
+    """One entry of hundreds changed: its annotations are read, and no file."""
+    nightly.run()
+    changed = nightly.entries[100]
+    nightly.store.add_annotation(changed.id, BOX, {"category": "car"})
+    second = nightly.run()
+    assert (second.plan.fresh, second.downloaded_files) == (1, 0)
+    assert second.delivery.changes is not None
+    assert (second.delivery.changes.changed, second.delivery.changes.unchanged) == (1, 239)
+    assert nightly.is_like_a_first_run(second)
+
+
+def test_a_deleted_annotation_is_found(nightly: Nightly) -> None:
+    """Its deletion moves no time anywhere on the platform, and the export has it all the same."""
+    nightly.run()
+    entry = next(entry for entry in nightly.entries if nightly.store.annotations_of(entry.id))
+    nightly.store.delete_annotation(nightly.store.annotations_of(entry.id)[0].id)
+    second = nightly.run()
+    assert 0 < second.plan.fresh < 240
+    assert nightly.is_like_a_first_run(second)
+
+
+def test_a_deletion_that_is_made_up_for_elsewhere_is_found(nightly: Nightly) -> None:
+    """One annotation went, another came: as many in all as before, and neither is missed."""
+    nightly.run()
+    with_some = [entry for entry in nightly.entries if nightly.store.annotations_of(entry.id)]
+    nightly.store.delete_annotation(nightly.store.annotations_of(with_some[0].id)[0].id)
+    nightly.store.add_annotation(with_some[-1].id, BOX, {"category": "car"})
+    assert nightly.is_like_a_first_run(nightly.run())
+
+
+def test_entries_that_came_and_went(nightly: Nightly) -> None:
+    """An entry in front of all others, and one less, cost themselves: no other entry is read again."""
+    nightly.run()
+    first = nightly.entries[0]
+    nightly.store.delete_entry(nightly.entries[50].id)
+    added = nightly.store.add_entry(id="00000000-0000-7000-8000-000000000001", resource=first.resource, name="new.jpg")
+    nightly.store.add_annotation(added.id, BOX, {"category": "car"})
+    second = nightly.run()
+    assert (second.plan.fresh, second.downloaded_files) == (1, 0)
+    changes = second.delivery.changes
+    assert changes is not None
+    assert (changes.added, changes.removed, changes.changed, changes.unchanged) == (1, 1, 0, 239)
+    assert nightly.is_like_a_first_run(second)
+
+
+def test_filters_do_not_hide_a_deletion(exports: Exports, large: Platform) -> None:
+    """The annotations of those entries that fit are counted, not of the whole dataset."""
+    nightly = Nightly(exports, large, where=["status=completed"])
+    nightly.run()
+    assert nightly.run().plan.fresh == 0
+    completed = [entry for entry in nightly.entries if entry.status == "completed"]
+    entry = next(entry for entry in completed if nightly.store.annotations_of(entry.id))
+    nightly.store.delete_annotation(nightly.store.annotations_of(entry.id)[0].id)
+    second = nightly.run()
+    assert second.plan.fresh
+    assert nightly.is_like_a_first_run(second)
+
+
+def test_two_changes_within_a_second_are_both_seen(nightly: Nightly) -> None:
+    """Times are cut to seconds: an entry that was read in the second of its change is read again by the next run."""
+    entry = nightly.entries[7]
+    nightly.store.change_entry(entry.id, name="before.jpg")
+    entry.updated_at = now = datetime.now(UTC).replace(microsecond=0)
+    nightly.run()
+    nightly.store.add_annotation(entry.id, BOX, {"category": "car"})
+    entry.updated_at = now
+    second = nightly.run()
+    assert second.plan.fresh == 1
+    assert nightly.is_like_a_first_run(second)
+
+
+def test_a_change_that_was_committed_late_is_seen(nightly: Nightly) -> None:
+    """A transaction that began before the last run, and whose time is older than that, is no less a change."""
+    nightly.run()
+    entry = nightly.entries[9]
+    nightly.store.add_annotation(entry.id, BOX, {"category": "car"})
+    entry.updated_at = entry.created_at + timedelta(seconds=1)
+    second = nightly.run()
+    assert second.plan.fresh == 1
+    assert nightly.is_like_a_first_run(second)
+
+
+def test_reading_all_again_can_be_asked_for(nightly: Nightly) -> None:
+    """`full` reads every entry, delivers nothing when nothing changed, and downloads no file twice."""
+    nightly.run()
+    second = nightly.run(full=True)
+    assert (second.plan.fresh, second.downloaded_files, second.delivery.was_there) == (240, 0, True)
+
+
+def test_another_format_reads_nothing_again(nightly: Nightly) -> None:
+    """What was read for one format serves another."""
+    nightly.run()
+    second = nightly.exports.run(nightly.platform.source, exporter="coco")
+    assert (second.plan.fresh, second.downloaded_files, second.delivery.was_there) == (0, 0, False)
+
+
+def test_a_workspace_that_lost_something(nightly: Nightly) -> None:
+    """Whatever is missing of what was remembered is read again; the bytes are the same."""
+    first = nightly.run()
+    nightly.store.change_entry(nightly.entries[3].id, name="other.jpg")
+    for path in (nightly.exports.folder / "workspace" / "snapshot").iterdir():
+        path.unlink()
+    second = nightly.run()
+    assert second.plan.fresh == 240
+    assert second.delivery.export_id != first.delivery.export_id
+    assert nightly.is_like_a_first_run(second)
+
+
+def test_files_of_an_earlier_export_are_not_sent_again(nightly: Nightly) -> None:
+    """A directory takes what has not changed from the export before: on a disk, both have one file."""
+    first = nightly.run()
+    nightly.store.change_entry(nightly.entries[3].id, name="other.jpg")
+    second = nightly.run()
+    assert second.delivery.moved_files < 5
+    one = next((Path(first.delivery.url) / "images").rglob("*.jpg"))
+    assert one.stat().st_nlink >= 2
+
+
+def test_a_file_that_was_tampered_with_is_sent_anew(nightly: Nightly) -> None:
+    """What somebody wrote into an earlier export does not find its way into the next."""
+    first = nightly.run()
+    one = sorted((Path(first.delivery.url) / "images").rglob("*.jpg"))[10]
+    data = bytearray(one.read_bytes())
+    data[100] ^= 1
+    one.write_bytes(data)
+    receipt = Path(first.delivery.url) / "receipt.json"
+    os.utime(one, (receipt.stat().st_mtime + 5,) * 2)
+    nightly.store.change_entry(nightly.entries[3].id, name="other.jpg")
+    assert nightly.is_like_a_first_run(nightly.run())
+
+
+def test_the_same_to_an_object_store(nightly: Nightly, s3: str) -> None:
+    """There, the store copies what has not changed by itself; the whole is delivered, with a whole manifest."""
+    nightly.run(to=s3)
+    nightly.store.change_entry(nightly.entries[3].id, name="other.jpg")
+    second = nightly.run(to=s3)
+    assert second.delivery.moved_files < 5
+    assert second.plan.fresh == 1
+    from blocks.storage import Storage  # noqa: PLC0415
+    from flows.verify import verify  # noqa: PLC0415
+
+    assert verify(Storage(second.delivery.url)).problems == ()
+
+
+def test_a_delta_has_the_changes_only(nightly: Nightly) -> None:
+    """The first has everything; the next, what was added or changed since, and the names of what is gone."""
+    first = nightly.run(delta=True)
+    assert first.tally.went_out["entries"] == 240
+    removed, changed = nightly.entries[50], nightly.entries[60]
+    nightly.store.delete_entry(removed.id)
+    nightly.store.add_annotation(changed.id, BOX, {"category": "car"})
+    second = nightly.run(delta=True)
+    assert second.tally.went_out["entries"] == 1
+    manifest = json.loads((Path(second.delivery.url) / "manifest.json").read_bytes())
+    assert manifest["delta"]["since"] == first.delivery.export_id
+    assert [one["entry"] for one in manifest["delta"]["removed"]] == [removed.id]
+    rows = (Path(second.delivery.url) / "entries.jsonl").read_bytes().splitlines()
+    assert [json.loads(row)["id"] for row in rows] == [changed.id]
+    third = nightly.run(delta=True)
+    assert (third.delivery.was_there, third.delivery.export_id) == (True, second.delivery.export_id)
