@@ -21,7 +21,7 @@ from blocks.ango import kinds
 from blocks.ango.client import AngoClient, Connection, connect
 from blocks.ango.exporting import ORDERS, Export
 from blocks.ango.files import AngoMediaReader
-from blocks.ango.filters import NAMES, check_filters, wanted
+from blocks.ango.filters import NAMES, Wanted, check_filters, wanted
 from blocks.ango.reading import Reading, pieces
 from blocks.ango.records import Project, to_dataset
 from blocks.ango.signatures import unsigned
@@ -117,10 +117,16 @@ class AngoSource(Source):
         chosen = super().choose(wanted, where)
         if not wanted:
             chosen = [self.dataset(one.id) for one in chosen]
+        for one in chosen:
+            self._asked(one, where)  # refuses stages and batches that the project does not have
         modality = next(iter(where.get("modality", ())), "")
         return [to_dataset(one.raw, modality) for one in chosen] if modality else chosen
 
     def list_entries(self, dataset: Dataset, where: Where, sort: str = "") -> Iterator[bytes]:
+        asked = self._asked(dataset, where)
+        yield from Export(self._connection(), dataset.id, quoted(dataset.name), asked).lines(sort)
+
+    def _asked(self, dataset: Dataset, where: Where) -> Wanted:
         options = {
             "format": self.export_format,
             "sendEmail": _word(self.send_email),
@@ -131,8 +137,7 @@ class AngoSource(Source):
             "includeIdleBlurDurations": _word(self.include_idle_durations),
         }
         project = mapping(dataset.record)
-        asked = wanted(where, {**project, "_id": dataset.id}, stages=self.stages, options=options)
-        yield from Export(self._connection(), dataset.id, quoted(dataset.name), asked).lines(sort)
+        return wanted(where, {**project, "_id": dataset.id}, stages=self.stages, options=options)
 
     def read(
         self,

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import aiohttp
 import msgspec
@@ -24,6 +24,8 @@ from exporters.errors import FatalError, RequestError, RetriableError
 
 MOST_REDIRECTS = 5
 PAGES_ATTEMPTS = 3
+_PLAIN = "%!#$&'()*+,/:;=?@[]~"
+"""Stand for themselves in an address, beside letters and digits: what is quoted already stays as it is."""
 
 Query = Mapping[str, str]
 
@@ -112,7 +114,7 @@ class AngoClient:
         host = http.host_of(address)
         headers, expected = range_request(offset, etag)
         try:
-            url = URL(address, encoded=True)
+            url = URL(quote(address, safe=_PLAIN), encoded=True)  # a signature is about each byte of the rest
         except ValueError:
             raise LinkRefusedError(f"{host} is not a valid address of a file.") from None
         async with (

@@ -35,8 +35,8 @@ FILE_ATTEMPTS = 3
 ORDERS = ("id", "name", "updated_at")
 
 
-class OtherRowsError(RetriableError):
-    """The file has rows that were not asked for: somebody else's export took its place."""
+class OtherRowsError(FatalError):
+    """The file has rows that were not asked for: somebody else's export took its place. Only a new export helps."""
 
 
 class Filed:
@@ -120,9 +120,9 @@ class Export:
             try:
                 with turn(self._connection.url, self._project_id):
                     asyncio.run(stopping.watched(self._export(filed)))
-            except OtherRowsError as error:
+            except OtherRowsError:
                 if attempt == EXPORT_ATTEMPTS:
-                    raise FatalError(error.message) from None
+                    raise
                 asyncio.run(stopping.watched(_pause(attempt)))
             except LinkRefusedError as error:
                 if attempt == EXPORT_ATTEMPTS:

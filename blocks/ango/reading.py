@@ -21,7 +21,7 @@ from blocks.ango.medias import BRUSHES, File, file_of, to_media
 from blocks.ango.records import Found, Project, to_entry
 from blocks.ango.row import Listed, Row
 from blocks.pictures import Header
-from exporters.errors import RequestError
+from exporters.errors import RequestError, RetriableError
 from exporters.model import Entry, Media
 
 ENTRIES_AT_ONCE = 64
@@ -72,11 +72,15 @@ class Reading:
         return found
 
     async def _size(self, media: Media) -> tuple[int, int] | None:
-        """As the image is shown; None where it cannot be had, which its download will tell."""
+        """As the image is shown; None where it cannot be had, which its download will tell.
+
+        A storage of somebody else's that is down stops nobody: not all formats need sizes.
+        """
+        file = file_of(media)
 
         async def look() -> Header:
             header = Header()
-            async with opened(self._client, file_of(media)) as answer, aclosing(answer.chunks()) as chunks:
+            async with opened(self._client, file) as answer, aclosing(answer.chunks()) as chunks:
                 async for chunk in chunks:
                     if header.feed(chunk):
                         break
@@ -85,6 +89,10 @@ class Reading:
         try:
             picture = (await http.patiently(look)).result
         except (RequestError, LinkRefusedError):
+            return None
+        except RetriableError:
+            if file.signed:
+                raise
             return None
         if picture is None:
             return None

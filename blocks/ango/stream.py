@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,10 +86,19 @@ class RowStream:
         try:
             row: bytes = msgspec.json.format(line, indent=-1)
         except msgspec.MsgspecError:
-            raise self._broken() from None
+            row = self._mended(line)
         if not row.startswith(b"{"):
             raise self._broken()
         return row
+
+    def _mended(self, line: bytes) -> bytes:
+        """A row with half a character: a browser that cuts a text between the two units of one writes such JSON."""
+        try:
+            text = json.dumps(json.loads(line), ensure_ascii=False, separators=(",", ":"))
+            whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+            return bytes(msgspec.json.format(whole.encode(), indent=-1))
+        except (ValueError, msgspec.MsgspecError):
+            raise self._broken() from None
 
     def _broken(self) -> RetriableError:
         return RetriableError(

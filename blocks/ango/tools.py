@@ -183,6 +183,8 @@ def _lies_in(ring: Sequence[Point], around: Sequence[Point]) -> bool:
 def _ring(value: Any) -> tuple[Point, ...]:
     """An open ring; one that repeats its first point at the end is closed without it."""
     points = _points(value, 3)
+    if len(set(points)) < 3:
+        raise ValueError(value)
     return points[:-1] if len(points) > 3 and points[0] == points[-1] else points
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 import orjson
 import pytest
@@ -16,6 +17,7 @@ from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from blocks.upd import UpdSource
 from exporters.formats.jsonl import ENTRIES
 from exporters.model import Media
+from tests.blocks.ango.hub import brushed, serving, truth
 from tests.blocks.samples import ask_idah, box, coco, exported, image, lay_out, pack, picture_bytes
 from tests.conformance.sources import CANARY, SourceCase, SourceConformance
 from tests.fakes.upd import archived, forget_media
@@ -35,6 +37,31 @@ class TestIdah(SourceConformance):
                 records={one["id"]: one for one in entries + ask_idah(url, "dataset/annotations")},
                 lose=lambda media: store.delete_media(media.ref, media.key),
                 locked=lambda: IdahSource(url=url, api_key=SecretStr(CANARY), password=SecretStr(CANARY)),
+            )
+
+
+class TestAngo(SourceConformance):
+    @pytest.fixture
+    def case(self) -> Iterator[SourceCase]:
+        with serving(12, video_tasks=0, document_tasks=0) as hub:
+            project = hub.sandbox.project()
+            rows, colors = hub.rows(), project.ontology.colors("brush")
+            records = {id_: record for row in rows for id_, record in truth(row).items()}
+            pictures = {}
+            for row in rows:
+                index = project.place(row["task"]["taskId"])
+                scenes = project.scenes(index)
+                pages = [f"/{page:04}" for page in range(len(scenes))] if len(scenes) > 1 else [""]
+                pictures |= {
+                    row["task"]["taskId"] + page: scene.jpeg() for page, scene in zip(pages, scenes, strict=True)
+                }
+                records |= brushed(row, project.traces(index), colors)
+            yield SourceCase(
+                open=hub.source,
+                pictures=pictures,
+                records=records,
+                lose=lambda media: project.lost.add(unquote(urlsplit(media.ref).path)),
+                locked=lambda: hub.source(api_key=SecretStr(CANARY)),
             )
 
 

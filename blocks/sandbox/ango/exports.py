@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+import weakref
 import zipfile
 from collections.abc import Iterable, Iterator
 from typing import IO, Any, cast
@@ -19,6 +20,7 @@ class ExportFile:
 
     def __init__(self, member: str, pieces: Iterable[bytes]) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the object
+        weakref.finalize(self, self._file.close)
         one_way = cast("IO[bytes]", _OneWay(self._file))
         with (
             zipfile.ZipFile(one_way, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,

@@ -56,6 +56,11 @@ class Ontology:
         one = self._by_name[kind, title]
         return {"schemaId": one["schemaId"], "title": title}
 
+    def colors(self, kind: str) -> dict[str, tuple[str, str]]:
+        """Class and colour of the tools of a kind, by the category that they are of."""
+        labels = {category.label: id_ for id_, category in CATEGORIES.items()}
+        return {labels[one["title"]]: (one["schemaId"], one["color"]) for one in self.tools if one["tool"] == kind}
+
     def question(self, title: str) -> dict[str, str]:
         one = self._questions[title]
         return {"schemaId": one["schemaId"], "tool": one["tool"], "title": title}

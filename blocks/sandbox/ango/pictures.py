@@ -9,6 +9,7 @@ from io import BytesIO
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 from blocks.sandbox.ango.answers import Pen, Row, about_asset, about_object, relations
@@ -46,6 +47,16 @@ def annotate(pen: Pen, scenes: Sequence[Scene], rng: random.Random) -> Row:
 
 def has_brush(scene: Scene) -> bool:
     return any(isinstance(item.shape, Mask) for item in scene.objects)
+
+
+def brushed(scene: Scene) -> set[str]:
+    """The categories that the brush was used for, and that no later trace covers."""
+    left: dict[str, NDArray[np.bool_]] = {}
+    for item in scene.objects:
+        if isinstance(item.shape, Mask):
+            left = {category: pixels & ~item.shape.pixels for category, pixels in left.items()}
+            left[item.category] = item.shape.pixels
+    return {category for category, pixels in left.items() if pixels.any()}
 
 
 def brush_png(scene: Scene) -> bytes:

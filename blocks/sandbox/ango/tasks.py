@@ -212,6 +212,15 @@ class Project:
         index = self._places.get(name, -1)
         return self._file(index, self.paths(index).index(path)) if path in self.paths(index) else None
 
+    def place(self, task_id: str) -> int:
+        """The index of a task."""
+        return self._places[task_id]
+
+    def traces(self, index: int) -> set[str]:
+        """The categories whose traces show in the task's brush; one may be covered by others."""
+        scenes = self.scenes(index)
+        return pictures.brushed(scenes[0]) if len(scenes) == 1 else set()
+
     @cached_property
     def _places(self) -> dict[str, int]:
         """The place of each task, by its own id and that of its asset."""

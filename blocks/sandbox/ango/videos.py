@@ -20,8 +20,9 @@ def annotate(pen: Pen, clip: Clip, rng: random.Random, *, only_key_frames: bool)
     for pieces in clip.tracks.values():
         object_id = pen.object_id()
         metadata = pen.metadata()
+        starts = {piece.start for piece in pieces}
         for piece in pieces:
-            frames = list(_key_frames(piece, clip) if only_key_frames else _all_frames(piece))
+            frames = list(_key_frames(piece, clip, starts) if only_key_frames else _all_frames(piece))
             tools += [_tool(pen, piece, object_id, metadata, *frame) for frame in frames]
     ids = list(dict.fromkeys(tool["objectId"] for tool in tools))
     relation = {"objectId": pen.object_id(), "direction": "reverse", **pen.ontology.tool("one-to-one", "Towing")}
@@ -65,14 +66,17 @@ def _tool(pen: Pen, piece: Piece, object_id: str, metadata: Row, frame: int, sha
     }
 
 
-def _key_frames(piece: Piece, clip: Clip) -> Iterator[tuple[int, Drawn, bool]]:
-    """Frame, shape, and whether the object is gone from there on: behind its last frame, where the video goes on."""
+def _key_frames(piece: Piece, clip: Clip, starts: set[int]) -> Iterator[tuple[int, Drawn, bool]]:
+    """Frame, shape, and whether the object is gone from there on: behind its last frame, where the video goes on.
+
+    ``starts`` are the frames in which the object is there again.
+    """
     inside = sorted(
         (key for key in piece.key_frames if piece.start <= key.frame <= piece.end), key=lambda key: key.frame
     )
     for key in inside:
         yield key.frame, key.shape, False
-    if inside and inside[-1].frame + 1 < clip.frame_count:
+    if inside and inside[-1].frame + 1 < clip.frame_count and inside[-1].frame + 1 not in starts:
         yield inside[-1].frame + 1, inside[-1].shape, True
 
 
