@@ -15,6 +15,7 @@ import os
 import re
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
@@ -130,14 +131,18 @@ class Storage:
 
     def files(self, name: str = "") -> dict[str, int]:
         """All files below a folder, relative to it, with their sizes."""
+        return {file: size for file, size, _ in self.dated_files(name)}
+
+    def dated_files(self, name: str = "") -> list[tuple[str, int, float | None]]:
+        """The same, and when each was written, in seconds since 1970 by the store's clock, where it says so."""
         top = self.path(name)
         with translated(self.shown_path(name)):
             found = self.fs.find(top, detail=True)
-        return {
-            path[len(top) :].lstrip("/"): int(info["size"])
+        return [
+            (path[len(top) :].lstrip("/"), int(info["size"]), written_at(info))
             for path, info in sorted(found.items())
             if info["type"] == "file"  # stores that remember empty folders list them too
-        }
+        ]
 
     def open(self, name: str) -> IO[bytes]:
         with translated(self.shown_path(name)):
@@ -234,6 +239,12 @@ class Storage:
     def remove(self, name: str) -> None:
         with translated(self.shown_path(name)), contextlib.suppress(FileNotFoundError):
             self.fs.rm_file(self.path(name))
+
+    def remove_folder(self, name: str) -> None:
+        """Remove what is left of a folder whose files are gone; object stores have none."""
+        if self._has_folders or self.is_local:
+            with contextlib.suppress(Exception):  # it is empty, and nobody minds it
+                self.fs.rm(self.path(name), recursive=True)
 
     def check_writable(self) -> None:
         """Write and remove a small file, and every folder that had to be made for it.
@@ -370,6 +381,20 @@ def _into_place(local: Path, target: Path) -> None:
         finally:
             beside.unlink(missing_ok=True)
         local.unlink(missing_ok=True)
+
+
+def written_at(info: Mapping[str, Any]) -> float | None:
+    """When a file was written, from what fsspec says of it, which is another word and type in each store."""
+    for word in ("LastModified", "mtime", "last_modified", "updated", "created"):
+        found = info.get(word)
+        if isinstance(found, datetime):
+            return found.timestamp()
+        if isinstance(found, int | float):
+            return float(found)
+        if isinstance(found, str):
+            with contextlib.suppress(ValueError):
+                return datetime.fromisoformat(found).timestamp()
+    return None
 
 
 def _link_over(there: Path, target: Path) -> None:

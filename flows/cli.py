@@ -29,6 +29,7 @@ COMMANDS = {
     "verify": ("flows.catalog", "verify_command", False),
     "diff": ("flows.catalog", "diff_command", False),
     "sandbox": ("flows.demo", "sandbox_command", False),
+    "workspace gc": ("flows.collect", "gc_command", True),
     "plugin create": ("flows.plugins", "create_command", False),
     "plugin add-exporter": ("flows.plugins", "add_exporter_command", False),
 }
@@ -132,6 +133,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_datasets(commands)
     _add_verify(commands)
     _add_diff(commands)
+    _add_workspace(commands)
     _add_sandbox(commands)
     _add_plugin(commands)
     return parser
@@ -179,6 +181,13 @@ def _add_export(commands: Any) -> None:
         "--delta",
         action="store_true",
         help="export only what was added or changed since the last one, and say what went",
+    )
+    command.add_argument(
+        "--keep",
+        type=_between(0, 1000),
+        metavar="N",
+        default=0,
+        help="exports of this kind to keep there (default: all)",
     )
     command.add_argument("--full", action="store_true", help="read every entry again, also those that have not changed")
     command.add_argument("--strict", action="store_true", help="fail rather than leave annotations out")
@@ -238,6 +247,21 @@ def _add_diff(commands: Any) -> None:
     command = _add(commands, "diff", "Say what was added, changed and removed between two exports, entry by entry.")
     command.add_argument("before", metavar="URL", help="the earlier export's folder, or the one above for the newest")
     command.add_argument("after", metavar="URL", help="the later one's")
+
+
+def _add_workspace(commands: Any) -> None:
+    actions = commands.add_parser("workspace", help="Tidy up where exports work.").add_subparsers(
+        metavar="COMMAND", required=True
+    )
+    command = _add(actions, "gc", "Remove from the workspace what the last exports do not go by.")
+    command.set_defaults(command="workspace gc")
+    command.add_argument(
+        "--workspace", metavar="URL", default="", help="which one (default: $OUTHAUL_WORKSPACE, or in the cache)"
+    )
+    command.add_argument(
+        "--keep", type=_between(0, 1000), metavar="N", default=3, help="exports of each kind to keep (default: 3)"
+    )
+    command.add_argument("--dry-run", action="store_true", help="remove nothing, say what would go")
 
 
 def _add_sandbox(commands: Any) -> None:

@@ -12,7 +12,6 @@ import msgspec
 from pydantic import ValidationError
 
 from blocks.catalog import AnySource, find_source, find_target, find_workspace
-from blocks.lease import IfRunning
 from blocks.source import parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
@@ -39,7 +38,8 @@ def export_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
         plan = make_plan(request, source, target, workspace)
         return DELIVERED, display.plan_text(plan), plan_object(plan)
     warn(check(request, source, target).warnings)
-    summary = run(request, source, target, workspace, if_running=arguments.if_running, wants_bars=not arguments.json)
+    manner = {"keep": arguments.keep, "if_running": arguments.if_running}
+    summary = run(request, source, target, workspace, wants_bars=not arguments.json, **manner)
     status = DELIVERED_WITH_FAULTS if summary.tally.has_faults else DELIVERED
     return status, display.summary_text(summary), summary_object(summary)
 
@@ -50,18 +50,16 @@ def run(
     target: Target,
     workspace: Workspace,
     *,
-    if_running: IfRunning = "wait",
     wants_bars: bool = True,
+    **manner: Any,
 ) -> Summary:
-    """Run the flow here, with a Prefect API of its own unless one is configured."""
+    """Run the flow here, with a Prefect API of its own unless one is configured; `manner` is what else it takes."""
     from flows.export import export  # noqa: PLC0415 - a refused request need not wait for it
 
     parameters = {**request.model_dump(), "datasets": list(request.datasets), "where": list(request.where)}
     with display.watching(wants_bars=wants_bars):
         try:
-            summary: Summary = export(
-                source=source, target=target, workspace=workspace, if_running=if_running, **parameters
-            )
+            summary: Summary = export(source=source, target=target, workspace=workspace, **manner, **parameters)
         except BusyError:
             raise
         except RequestError as error:  # found after the checks: something was fetched, so it is a failure now

@@ -106,12 +106,13 @@ def _job(
     exporter, options = plan.exporter(), plan.exporter_options()
     cls = getattr(exporter, "written_as", None) or type(exporter)
     outcomes: list[str | None] = [one.path for one in files] or [None] * len(fetched)
+    place = workspace.open().storage
     return Job(
         exporter=plan.request.exporter,
         code_digest=plan.code_digest,
         written_as=(cls.__module__, cls.__qualname__),
         options=with_paths(options, plan.request.options),  # as given: the plan's are those for the manifest
-        workspace_url=workspace.url,
+        workspace_url=place.root if place.is_local else workspace.url,  # the process works in another folder
         workspace_options=workspace.options.get_secret_value(),
         datasets=plan.datasets,
         shards=tuple(

@@ -37,14 +37,18 @@ from flows.manifest import (
 from flows.policy import PATIENT
 from flows.put import Moved, counted, index_of, put, put_directory
 from flows.results import Changes, Delivery, Package, Plan
+from flows.retention import keep_latest
 
 NOTHING = Moved(0, 0)
 STREAMS = {"zip": zip_stream, "tar": tar_stream}
 
 
 @task(name="deliver", task_run_name="deliver", **PATIENT)
-def deliver(package: Package, plan: Plan, target: Target, workspace: Workspace) -> Delivery:
-    """Deliver a package unless it lies there already. The archive is made while it is uploaded; holds one chunk."""
+def deliver(package: Package, plan: Plan, target: Target, keep: int, workspace: Workspace) -> Delivery:
+    """Deliver a package unless it lies there already, then let older ones go, if only so many are to be kept.
+
+    The archive is made while it is uploaded; holds one chunk.
+    """
     storage, store = target.storage(), workspace.open()
     if plan.since and not package.tally.went_out.get("entries") and not package.removed:
         package = package.model_copy(
@@ -54,6 +58,7 @@ def deliver(package: Package, plan: Plan, target: Target, workspace: Workspace) 
         return found
     delivery = _deliver(package, plan, storage, store)
     _point_at(package, plan, storage)
+    keep_latest(storage, plan.name, keep)
     return delivery
 
 

@@ -75,6 +75,7 @@ def export(
     delta: bool = Field(default=False, description="Only what has changed since the last export of this kind."),
     full: bool = Field(default=False, description="Read every entry again, also those that have not changed."),
     shard_entries: int = Field(default=1000, ge=1, description="Entries in a task; more is fewer, longer tasks."),
+    keep: int = Field(default=0, ge=0, description="Exports of this kind to keep at the target; 0: all."),
     if_running: IfRunning = Field(default="wait", description="What to do while another run makes the same export."),
 ) -> Summary:
     """Export annotated datasets from a platform or a folder, and deliver them as one proven package."""
@@ -101,7 +102,7 @@ def export(
         files = [future.result() for future in downloading]
 
         packaged = make_package(converted, fetched, surveyed, plan, workspace)
-        delivered = deliver(packaged, plan, target, workspace)
+        delivered = deliver(packaged, plan, target, keep, workspace)
 
         summary = Summary(
             plan=plan,
@@ -110,7 +111,7 @@ def export(
             downloaded_files=sum(shard.downloaded for shard in files),
             media_bytes=sum(shard.bytes for shard in files),
         )
-        note_export(summary, packaged, fetched, workspace.open())
+        note_export(summary, packaged, fetched, converted, workspace.open())
         publish(summary)
         return summary
 

@@ -85,6 +85,18 @@ def latest_export(storage: Storage, folder: str) -> str:
         raise RequestError(f"{storage.shown_path(path)} cannot be read; give the folder of one export.") from None
 
 
+def manifest_head(storage: Storage, folder: str) -> dict[str, Any]:
+    """A manifest without its list of files."""
+    data = b""
+    for chunk in storage.stream(f"{folder}{MANIFEST}"):
+        data += chunk
+        head, begin, _ = data.partition(b",\n" + FILES_BEGIN)
+        if begin:
+            break
+    found: dict[str, Any] = msgspec.json.decode(head + b"\n}")
+    return found
+
+
 def listed_files(storage: Storage, folder: str) -> Iterator[ListedFile]:
     """The files that an export's manifest lists, one after the other; it has each on a line of its own."""
     rest, has_begun = b"", False

@@ -12,6 +12,7 @@ by `flows.revision`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from importlib import metadata
 from typing import TypeVar
 
@@ -20,19 +21,31 @@ from pydantic import TypeAdapter, ValidationError
 from blocks.source import Where
 from blocks.store import Store
 from flows.policy import digest
-from flows.results import FetchedShard, Former, Frozen, Package, Plan, Summary
+from flows.results import ConvertedShard, FetchedShard, Former, Frozen, Package, Plan, Summary
 
 T = TypeVar("T")
 
 ALL = "all"
+EXPORTS = "exports"
 _SHARDS = TypeAdapter(list[Former])
 
 
 class Made(Frozen):
-    """A package that was made, and the bytes of media in it."""
+    """A package that was made and delivered: of what, and all in the workspace that it, and the next run, goes by."""
 
+    name: str
+    exporter: str
+    made_at: str
+    """By the clock of who made it."""
     package: Package
     media_bytes: int
+    is_final: bool
+    """Whether another try cannot get more."""
+    scopes: tuple[str, ...]
+    kept: tuple[str, ...]
+
+
+_MADE = TypeAdapter(Made)
 
 
 def scope_of(source: Mapping[str, str], dataset_id: str, where: Where, media: str) -> str:
@@ -67,22 +80,41 @@ def settle_shards(plan: Plan, fetched: Sequence[FetchedShard], store: Store) -> 
 
 def recall_export(plan: Plan, store: Store) -> Made | None:
     """The package that was made of just what a plan would read, which is nothing new."""
-    if plan.since is not None or not all(shard.is_unchanged for shard in plan.shards):
+    if plan.since is not None or not plan.tells_changes or not all(shard.is_unchanged for shard in plan.shards):
         return None
-    return _recalled(store, _export_path(plan, [shard.formers[0].sha256 for shard in plan.shards]), TypeAdapter(Made))
+    made = _recalled(store, _export_path(plan, [shard.formers[0].sha256 for shard in plan.shards]), _MADE)
+    return made if made and made.is_final else None
 
 
-def note_export(summary: Summary, package: Package, fetched: Sequence[FetchedShard], store: Store) -> None:
-    """Remember what was delivered, unless another try may get more."""
+def all_exports(store: Store) -> dict[str, Made]:
+    """What is remembered of exports, by the name that it is remembered under."""
+    names = [f"{EXPORTS}/{name}" for name in store.storage.files(EXPORTS)]
+    return {name: made for name in names if (made := _recalled(store, name, _MADE))}
+
+
+def note_export(
+    summary: Summary,
+    package: Package,
+    fetched: Sequence[FetchedShard],
+    converted: Sequence[ConvertedShard],
+    store: Store,
+) -> None:
+    """Remember what was delivered."""
     plan = summary.plan
-    if (
-        not plan.tells_changes
-        or plan.since is not None
-        or package.tally.has_faults
-        or any(shard.withdrawn.came_in for shard in fetched)
-    ):
-        return
-    made = Made(package=package, media_bytes=summary.media_bytes)
+    paths = [plan.datasets, package.index, package.contents]
+    paths += [path for shard in fetched for path in (shard.path, shard.ledger, shard.index)]
+    paths += [path for made in converted for path in (made.members, made.contents)]
+    paths += [part.path for made in converted for part in made.parts.values()]
+    made = Made(
+        name=plan.name,
+        exporter=plan.request.exporter,
+        made_at=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        package=package,
+        media_bytes=summary.media_bytes,
+        is_final=not (package.tally.has_faults or any(shard.withdrawn.came_in for shard in fetched)),
+        scopes=tuple(scope_of(plan.source, one, plan.where, plan.request.media) for one in plan.dataset_ids),
+        kept=tuple(dict.fromkeys(paths)),
+    )
     _write(store, _export_path(plan, [shard.sha256 for shard in fetched]), made.model_dump_json().encode())
 
 
@@ -90,8 +122,8 @@ def _export_path(plan: Plan, contents: Sequence[str]) -> str:
     """A name for all that a package depends on but the media, which are never others under their name."""
     request = plan.request
     exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
-    asked = [plan.name, plan.where, request.media, request.package, request.on_error, request.strict]
-    return f"exports/{digest(metadata.version('outhaul'), plan.source, plan.datasets, contents, exporter, asked)}"
+    asked = [plan.name, plan.since, plan.where, request.media, request.package, request.on_error, request.strict]
+    return f"{EXPORTS}/{digest(metadata.version('outhaul'), plan.source, plan.datasets, contents, exporter, asked)}"
 
 
 def _recalled(store: Store, name: str, form: TypeAdapter[T]) -> T | None:

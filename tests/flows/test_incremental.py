@@ -14,8 +14,15 @@ import pytest
 from pydantic import SecretStr
 
 from blocks.idah import IdahSource
+from blocks.lease import holding
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
+from blocks.storage import Storage
+from blocks.workspace import Workspace
+from exporters.errors import BusyError
+from flows.cli import main
+from flows.collect import collect
 from flows.results import Summary
+from flows.verify import verify
 from tests.flows.harness import Exports, Platform
 
 BOX = {"type": "idah-image::bbox", "data": {"x": 1, "y": 1, "width": 5, "height": 5}}
@@ -218,9 +225,6 @@ def test_the_same_to_an_object_store(nightly: Nightly, s3: str) -> None:
     second = nightly.run(to=s3)
     assert second.delivery.moved_files < 5
     assert second.plan.fresh == 1
-    from blocks.storage import Storage  # noqa: PLC0415
-    from flows.verify import verify  # noqa: PLC0415
-
     assert verify(Storage(second.delivery.url)).problems == ()
 
 
@@ -240,3 +244,64 @@ def test_a_delta_has_the_changes_only(nightly: Nightly) -> None:
     assert [json.loads(row)["id"] for row in rows] == [changed.id]
     third = nightly.run(delta=True)
     assert (third.delivery.was_there, third.delivery.export_id) == (True, second.delivery.export_id)
+
+
+def test_the_last_exports_are_kept(nightly: Nightly) -> None:
+    """Of one kind, as many as asked for; another format's, and what was not finished yet, are left alone."""
+    other = nightly.exports.run(nightly.platform.source, exporter="coco")
+    delivered = []
+    for number in range(4):
+        nightly.store.change_entry(nightly.entries[number].id, name=f"other{number}.jpg")
+        delivered.append(nightly.run(keep=2).delivery)
+    there = {path.parent.name for path in (nightly.exports.folder / "out").glob("*/*/receipt.json")}
+    assert there == {other.delivery.export_id, *(one.export_id for one in delivered[-2:])}
+    assert {path.name for path in Path(delivered[0].url).parent.iterdir()} == {*there, "latest.json"}
+    assert verify(Storage(delivered[-1].url)).problems == ()
+
+
+def test_a_workspace_is_tidied_up(nightly: Nightly) -> None:
+    """What the last export goes by stays, the rest goes; the next run costs what it would have, and is the same."""
+    for number in range(3):
+        nightly.store.change_entry(nightly.entries[number].id, name=f"other{number}.jpg")
+        nightly.run()
+    store = Workspace(url=str(nightly.exports.folder / "workspace")).open()
+    would = collect(store, keep=1, dry_run=True, grace_seconds=-60)
+    before = store.storage.files()
+    assert collect(store, keep=1, grace_seconds=-60) == would
+    assert (would.exports, len(before) - len(store.storage.files()) >= would.files > 0) == (2, True)
+    assert nightly.run().delivery.was_there
+    nightly.store.add_annotation(nightly.entries[9].id, BOX, {"category": "car"})
+    last = nightly.run()
+    assert (last.plan.fresh, last.downloaded_files) == (1, 0)
+    assert nightly.is_like_a_first_run(last)
+
+
+def test_a_workspace_in_use_is_not_tidied_up(nightly: Nightly) -> None:
+    """While an export runs, the clean-up refuses: it cannot know what that needs."""
+    store = Workspace(url=str(nightly.exports.folder / "workspace")).open()
+    with holding(store, "other"), pytest.raises(BusyError, match="in use"):
+        collect(store, keep=1)
+
+
+def test_two_exports_are_told_apart(nightly: Nightly, capsys: pytest.CaptureFixture[str]) -> None:
+    """`outhaul diff` names every entry, and the classes whose annotations are not as many as before."""
+    first = nightly.run()
+    removed, changed = nightly.entries[50], nightly.entries[60]
+    nightly.store.delete_entry(removed.id)
+    nightly.store.add_annotation(changed.id, BOX, {"category": "car"})
+    second = nightly.run()
+    with pytest.raises(SystemExit) as ended:
+        main(["diff", first.delivery.url, second.delivery.url, "--json"])
+    assert ended.value.code == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["since"], document["to"]) == (first.delivery.export_id, second.delivery.export_id)
+    assert [one["entry"] for one in document["entries"]["removed"]] == [removed.id]
+    assert [one["entry"] for one in document["entries"]["changed"]] == [changed.id]
+    assert document["entries"]["added"] == []
+    with pytest.raises(SystemExit):
+        main(["diff", first.delivery.url, str(nightly.exports.folder / "out" / second.plan.name)])
+    text = capsys.readouterr().out
+    assert "0 added, 1 changed, 1 removed, 238 unchanged" in text
+    assert changed.id in text
+    receipt = json.loads((Path(second.delivery.url) / "receipt.json").read_bytes())
+    assert receipt["changes"]["changed"] == 1
