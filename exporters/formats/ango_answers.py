@@ -18,9 +18,12 @@ Said = tuple[Placed, Row]
 
 
 def named(one: Placed, came: Row) -> Row:
-    if one.category is None:
-        return {"schemaId": came.get("schemaId", ""), "title": came.get("title", "")}
-    return {"schemaId": one.category.id, "title": one.category.name}
+    """Its class. Ango Hub tells classes by their ids: two may share a title there, and do so here."""
+    title, category = came.get("title", ""), one.category
+    if category is None:
+        return {"schemaId": came.get("schemaId", ""), "title": title}
+    is_shared = bool(title) and category.name == f"{title} ({category.id})"
+    return {"schemaId": category.id, "title": title if is_shared else category.name}
 
 
 def metadata(one: Placed) -> Row:
