@@ -36,7 +36,7 @@ COMMANDS = {
 """Where the function of each lies, imported when it is called, and whether Prefect is to be prepared for it."""
 
 EPILOG = """\
-SOURCE is a saved block (idah/production), idah+https://HOST, folder:PATH, or upd:FILE.
+SOURCE is a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH, or upd:FILE.
 Secrets come from a saved block or the environment: OUTHAUL_API_KEY, or OUTHAUL_EMAIL and OUTHAUL_PASSWORD.
 URL is a path or anything fsspec reaches (s3://bucket/folder, with AWS_* variables), or block:NAME for a saved target.
 
