@@ -196,7 +196,10 @@ class AngoSource(Source):
 async def _dataset(client: AngoClient, row: Raw) -> Dataset:
     raw = Raw(unsigned(msgspec.json.format(bytes(row), indent=-1)))
     project = mapping(msgspec.json.decode(raw))
-    assets = await client.assets(str(project.get("_id")), LOOKED_AT_ASSETS)
+    try:
+        assets = await client.assets(str(project.get("_id")), LOOKED_AT_ASSETS)
+    except (http.ForbiddenError, http.NotFoundError):
+        assets = []  # a key may do less than that
     return to_dataset(raw, _modality(project, [mapping(one) for one in assets]))
 
 

@@ -182,7 +182,9 @@ class AngoClient:
                 f"ask its owner to allow this one."
             )
         if response.status == 400:
-            raise http.NotFoundError(f"{self.shown} has nothing to answer to {path.partition('/')[0]} ({said}).")
+            raise http.NotFoundError(
+                f"{self.shown} refused {path.partition('/')[0]} (400): {said or 'it is not valid'}."
+            )
         http.check_status(response, self.shown, said)
         if answer is None and body.lstrip()[:1] == b"<":
             raise http.ElsewhereError(

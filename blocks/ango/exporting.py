@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, aclosing
 from typing import IO
@@ -18,7 +19,7 @@ from msgspec import Raw
 
 from blocks import http, stopping
 from blocks.ango.archive import Archive, scratch_file
-from blocks.ango.client import AngoClient, Connection, LinkRefusedError, connect
+from blocks.ango.client import AngoClient, Connection, LinkRefusedError, Query, connect
 from blocks.ango.filters import Wanted
 from blocks.ango.links import BOOK
 from blocks.ango.row import Listed, Row
@@ -45,6 +46,10 @@ class Filed:
     def __init__(self, database: sqlite3.Connection, file: IO[bytes]) -> None:
         self._database, self._file = database, file
         self._end = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self._end
 
     def clear(self) -> None:
         self._database.execute("delete from rows")
@@ -111,15 +116,17 @@ class Export:
         with ExitStack() as stack:
             database = stack.enter_context(scratch_database(f"create table rows ({columns}) without rowid"))
             filed = Filed(database, stack.enter_context(scratch_file()))
-            with translated("the folder for temporary files"):
-                self._file(filed)
+            with translated(tempfile.gettempdir()):
+                self._file(filed, self._wanted.parameters)
+                if filed.is_empty and self._wanted.otherwise:
+                    self._file(filed, self._wanted.otherwise)
             yield from filed.lines(sort)
 
-    def _file(self, filed: Filed) -> None:
+    def _file(self, filed: Filed, parameters: Query) -> None:
         for attempt in range(1, EXPORT_ATTEMPTS + 1):
             try:
                 with turn(self._connection.url, self._project_id):
-                    asyncio.run(stopping.watched(self._export(filed)))
+                    asyncio.run(stopping.watched(self._export(filed, parameters)))
             except OtherRowsError:
                 if attempt == EXPORT_ATTEMPTS:
                     raise
@@ -130,9 +137,9 @@ class Export:
             else:
                 return
 
-    async def _export(self, filed: Filed) -> None:
+    async def _export(self, filed: Filed, parameters: Query) -> None:
         async with connect(self._connection) as client:
-            link = await client.export(self._wanted.parameters)
+            link = await client.export(parameters)
 
             async def attempt() -> None:
                 filed.clear()
@@ -148,8 +155,9 @@ class Export:
             archive, stream = Archive(file, self._shown), RowStream(self._shown)
             async with client.open(link) as answer, aclosing(answer.chunks()) as chunks:
                 async for chunk in chunks:
-                    for piece in archive.feed(chunk):
-                        self._take(stream.feed(piece), client, filed)
+                    with translated(tempfile.gettempdir()):  # a full disk is no fault of the network
+                        for piece in archive.feed(chunk):
+                            self._take(stream.feed(piece), client, filed)
             for piece in archive.finish():
                 self._take(stream.feed(piece), client, filed)
             self._take(stream.finish(), client, filed)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Literal
 
 from blocks.ango.kinds import MODALITIES
 from blocks.ango.row import Row
@@ -22,6 +22,9 @@ TASK_TYPES = ("default", "consensus", "benchmark")
 TYPES = ("task", "issue")
 TIMES = {"updated_at": "updatedAt", "created_at": "createdAt"}
 ALL_STAGES = "*"
+AUTOMATIC_STAGES = ("Start", "Label", "Complete")
+"""Every project has them, under these names, which are their ids too."""
+_LISTS = {"stage": "stages", "batch": "batches"}
 NAMES = (
     *("stage", "stage__in", "batch", "batch__in", "task_type", "type", "modality"),
     *(f"{name}__{operator}" for name in TIMES for operator in ("gt", "lt")),
@@ -54,9 +57,14 @@ def _check_value(name: str, value: str) -> None:
 
 @dataclass(frozen=True)
 class Wanted:
-    """One request for an export, and what its rows must be like; empty: anything."""
+    """One request for an export, and what its rows must be like; empty: anything.
+
+    `otherwise` is what to ask for where no row at all came: nobody could find out whether the hub knows the stages that
+    people made by their names or by their ids.
+    """
 
     parameters: Mapping[str, str]
+    otherwise: Mapping[str, str] | None = None
     stages: frozenset[str] = frozenset()
     batches: frozenset[str] = frozenset()
     modality: str = ""
@@ -68,9 +76,10 @@ class Wanted:
         """Whether the hub may have meant this row."""
         if row.form == "issue" or self.type == "issue":
             return row.form == self.type
-        if self.stages and not self.stages & {str(row.task_value("stage")), str(row.task_value("stageId"))}:
+        stages = {str(one) for one in map(row.task_value, ("stage", "stageId")) if one is not None}
+        if self.stages and stages and not self.stages & stages:
             return False
-        if self.batches and not self.batches & set(row.batches):
+        if self.batches and "batches" in row.asset and not self.batches & set(row.batches):
             return False
         after, before = self.updated
         at = str(row.task_value("updatedAt") or "")
@@ -96,17 +105,17 @@ def wanted(
     if ALL_STAGES in asked_stages:
         asked_stages = []
     task_type = _one(where, "task_type") or "default"
-    batches = _named([*where.get("batch", ()), *where.get("batch__in", ())], project.get("batches"), "batch", "_id")
+    batches = _named([*where.get("batch", ()), *where.get("batch__in", ())], project, "batch", "_id")
     parameters = {
         **(options or {}),
         "type": type_,
         "project": str(project.get("_id", "")),
         "taskTypes": json.dumps([task_type]),
     }
-    known = _named(asked_stages, project.get("stages"), "stage", "id")
+    known = _named(asked_stages, project, "stage", "id")
     if type_ == "task":
         # An empty list means no filter; where nothing is sent, the hub takes it for ["Complete"].
-        parameters["stage"] = json.dumps([_stage_value(*pair) for pair in known.items()])
+        parameters["stage"] = json.dumps(list(dict.fromkeys(asked_stages)))
     if batches:
         parameters["batches"] = json.dumps(list(batches))
     for name, parameter in TIMES.items():
@@ -115,36 +124,36 @@ def wanted(
         }
         if bounds:
             parameters[parameter] = json.dumps(bounds)
-    updated = tuple(
-        _moment(value, "") if value else "" for value in (_one(where, "updated_at__gt"), _one(where, "updated_at__lt"))
-    )
+    after, before = (_one(where, f"updated_at__{side}") for side in ("gt", "lt"))
+    swapped = json.dumps([name if id_ in asked_stages else id_ for id_, name in known.items()])
     return Wanted(
         parameters=parameters,
+        otherwise={**parameters, "stage": swapped} if parameters.get("stage") not in (None, swapped) else None,
         stages=frozenset(known) | frozenset(known.values()),
         batches=frozenset(batches.values()),
         modality=_one(where, "modality"),
-        updated=(updated[0], updated[1]),
+        updated=(after and _moment(after, ""), before and _moment(before, "")),
         type=type_,
         shown=", ".join(f"{name}={','.join(values)}" for name, values in where.items()) or "its own defaults",
     )
 
 
-def _stage_value(id_: str, name: str) -> str:
-    """Automatic stages are called as their ids are; of others, the id is what tells two of one name apart."""
-    return id_ or name
-
-
-def _named(asked: Sequence[str], known: Any, what: str, key: str) -> dict[str, str]:
+def _named(
+    asked: Sequence[str], project: Mapping[str, Any], what: Literal["stage", "batch"], key: str
+) -> dict[str, str]:
     """Names by id of what was asked for by either; where a project tells of none at all, as it was asked for."""
+    known, shown = project.get(_LISTS[what]), quoted(str(project.get("name") or project.get("_id")))
     rows = [one for one in known if isinstance(one, dict)] if isinstance(known, list) else []
     names = {str(one[key]): str(one.get("name") or one[key]) for one in rows if one.get(key)}
     if not names:
         return {one: one for one in asked}
+    if what == "stage":
+        names = {one: one for one in AUTOMATIC_STAGES} | names
     found: dict[str, str] = {}
     for one in asked:
         ids = [one] if one in names else [id_ for id_, name in names.items() if name == one]
         if not ids:
-            raise unknown_name(what, one, [*names, *names.values()], where="this project")
+            raise unknown_name(what, one, [*names, *names.values()], where=f"project {shown}")
         if len(ids) > 1:
             raise RequestError(
                 f"{len(ids)} of the project's are called {quoted(one)} ({what}); say which by id: {', '.join(ids)}."

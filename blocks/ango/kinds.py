@@ -62,12 +62,12 @@ def mime_type(*names: str) -> str | None:
 
 
 def modality(metadata: Mapping[str, Any], content: str, *names: str) -> str:
-    """Of an asset: by its name, else by what is known of its size, else by whether it is its content itself."""
+    """Of an asset: by its names and addresses, else by what is known of its size, else by whether it has content."""
+    if "frameTotal" in metadata or "frameRate" in metadata:
+        return "video"
     found = extension(*names)
     if found:
         return _MODALITIES.get(found) or MIME_TYPES[found].partition("/")[0]
-    if "frameTotal" in metadata or "frameRate" in metadata:
-        return "video"
     if "width" in metadata:
         return "image"
     return "text" if content and not is_address(content) else UNKNOWN

@@ -6,7 +6,6 @@ only as much as has its size.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -48,7 +47,6 @@ def pieces(listing: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 class Reading:
     def __init__(self, client: AngoClient, project: Project) -> None:
         self._client, self._project = client, project
-        self._decoding = asyncio.Semaphore(1)  # one brush is held as pixels at a time
 
     async def read(self, lines: Sequence[bytes]) -> list[Entry]:
         return await http.together(*(self._entry(_decode(line)) for line in lines))
@@ -115,12 +113,11 @@ class Reading:
 
     async def _with_brush(self, found: Found, link: str, size: tuple[int, int] | None) -> Found:
         file = File(link, self._project.dataset.id, BRUSHES, signed=True)
-        async with self._decoding:
-            try:
-                data = await content(self._client, file, MOST_BRUSH_BYTES)
-                traces = tuple(decode(data, self._project.colors, size))
-            except UnreadableBrushError as error:
-                return replace(found, brush_fault=str(error))
-            except (RequestError, LinkRefusedError):
-                return replace(found, brush_fault="brush that cannot be fetched")
+        try:
+            data = await content(self._client, file, MOST_BRUSH_BYTES)
+            traces = tuple(decode(data, self._project.colors, size))
+        except UnreadableBrushError as error:
+            return replace(found, brush_fault=str(error))
+        except (RequestError, LinkRefusedError):
+            return replace(found, brush_fault="brush that cannot be fetched")
         return replace(found, traces=traces)

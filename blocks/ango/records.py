@@ -105,7 +105,7 @@ def _state(row: Row) -> State:
 
 
 def _entry_attributes(row: Row, page: int | None) -> dict[str, Any]:
-    history = [mapping(one) for one in row.task_value("stageHistory") or () if isinstance(one, dict)]
+    history = [one for one in map(_decoded, raws(row.task.get("stageHistory"))) if one]
     history.sort(key=lambda one: str(one.get("completedAt") or ""))
     said = {
         "stage": text(row.task_value("stage")),
@@ -129,7 +129,7 @@ def _annotations(row: Row, page: int | None, project: Project, found: Found) -> 
         case "issue":
             yield Annotation(id=row.id, shape=Unknown("issue"), raw=row.raw)
         case _:
-            tools = [Tool(mapping(msgspec.json.decode(raw)), raw) for raw in raws(row.task.get("tools"))]
+            tools = [Tool(_decoded(raw), raw) for raw in raws(row.task.get("tools"))]
             yield from _objects(tools, row, page, project, found)
             yield from _brushed(row, page, found)
             yield from _questions(row, page, project)
@@ -158,7 +158,7 @@ def _objects(tools: list[Tool], row: Row, page: int | None, project: Project, fo
         yield Annotation(
             id=identifier(value.get("objectId")) or f"{row.id}/{number}",
             shape=shape,
-            category_id=identifier(value.get("schemaId")),
+            category_id=identifier(value.get("schemaId")) or None,
             attributes=_object_attributes(value, shape, row, page),
             raw=raw,
             **by,
@@ -174,6 +174,11 @@ def _object_attributes(tool: Mapping[str, Any], shape: Any, row: Row, page: int 
     if page is None and at is not None and "pdf" not in tool and not isinstance(shape, Track):
         said |= {"frame" if row.modality in TIMED else "page": at} if at or row.modality != "image" else {}
     return said
+
+
+def _decoded(raw: Raw) -> dict[str, Any]:
+    """A thing of a list; empty where it is no object."""
+    return mapping(msgspec.json.decode(raw))
 
 
 def _page(record: Mapping[str, Any], row: Row) -> int:
@@ -207,11 +212,11 @@ def _brushed(row: Row, page: int | None, found: Found) -> Iterator[Annotation]:
 
 def _questions(row: Row, page: int | None, project: Project) -> Iterator[Annotation]:
     for number, raw in enumerate(raws(row.task.get("classifications"))):
-        question = mapping(msgspec.json.decode(raw))
+        question = _decoded(raw)
         at = page_of(question)
         if page is not None and at is not None and _page(question, row) != page:
             continue
-        schema_id = identifier(question.get("schemaId"))
+        schema_id = identifier(question.get("schemaId")) or None
         said, options = answer(question), chosen(question)
         about = attributes(question.get("classifications"))
         if page is None and at is not None:
@@ -237,9 +242,11 @@ def _questions(row: Row, page: int | None, project: Project) -> Iterator[Annotat
 
 
 def _relations(row: Row, tools: list[Tool], page: int | None, project: Project) -> Iterator[Annotation]:
-    pages = {tool.value.get("objectId"): _page(tool.value, row) for tool in tools} if page is not None else {}
+    pages = (
+        {identifier(tool.value.get("objectId")): _page(tool.value, row) for tool in tools} if page is not None else {}
+    )
     for number, raw in enumerate(raws(row.task.get("relations"))):
-        record = mapping(msgspec.json.decode(raw))
+        record = _decoded(raw)
         if page is not None and pages.get(first_end(record), _page(record, row)) != page:
             continue
         frame = page_of(record) if row.modality in TIMED else None
@@ -247,7 +254,7 @@ def _relations(row: Row, tools: list[Tool], page: int | None, project: Project) 
             yield Annotation(
                 id=identifier(record.get("objectId")) or f"{row.id}/relation/{number}",
                 shape=shape,
-                category_id=identifier(record.get("schemaId")),
+                category_id=identifier(record.get("schemaId")) or None,
                 attributes=about | ({"frame": frame} if frame is not None else {}),
                 raw=raw,
                 **made(record, project.stages),
@@ -260,11 +267,11 @@ def _old(row: Row) -> Iterator[Annotation]:
         task = fields(task_raw)
         for key, name in (("objects", "object"), ("classifications", "answer"), ("relations", "relation")):
             for number, raw in enumerate(raws(task.get(key))):
-                record = mapping(msgspec.json.decode(raw))
+                record = _decoded(raw)
                 yield Annotation(
                     id=identifier(record.get("objectId")) or f"{row.id}/{key}/{number}",
                     shape=Unknown(OLD.format(name)),
-                    category_id=identifier(record.get("schemaId")),
+                    category_id=identifier(record.get("schemaId")) or None,
                     raw=raw,
                 )
 

@@ -119,7 +119,8 @@ class Row:
 
     @cached_property
     def modality(self) -> str:
-        return kinds.modality(self.metadata, self.content, self.name, self.content, *self.pages[:1])
+        addresses = [one for one in (self.content, *self.pages[:1]) if kinds.is_address(one)]
+        return kinds.modality(self.metadata, self.content, *addresses, self.name)
 
     @cached_property
     def batches(self) -> list[str]:

@@ -14,6 +14,7 @@ from msgspec import Raw
 
 from blocks.ango.answers import attributes
 from blocks.ango.tools import page_of, to_shape
+from blocks.values import identifier
 from exporters.model import Keyframe, MovingShape, Shape, Track
 
 MOVING: tuple[type[Any], ...] = get_args(MovingShape)
@@ -39,8 +40,8 @@ def to_objects(tools: Sequence[Tool], *, only_key_frames: bool) -> Iterator[Trac
     alone: dict[tuple[Any, ...], Tracked] = {}
     for place, tool in enumerate(tools):
         shape, frame = to_shape(tool.value, "video"), page_of(tool.value)
-        id_ = tool.value.get("objectId")
-        if frame is None or not isinstance(shape, MOVING) or not isinstance(id_, str):
+        id_ = identifier(tool.value.get("objectId"))
+        if frame is None or not isinstance(shape, MOVING) or not id_:
             alone["", place] = Tracked(shape, [tool])
             groups["", place] = {}
             continue

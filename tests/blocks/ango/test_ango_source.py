@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import tempfile
 from collections import Counter
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -18,7 +20,7 @@ from blocks.ango.filters import NAMES, check_filters, wanted
 from blocks.ango.signatures import unsigned
 from blocks.sandbox import shapes
 from blocks.sandbox.scenes import draw_scene
-from exporters.errors import RequestError, RetriableError, SkippableError
+from exporters.errors import OuthaulError, RequestError, RetriableError, SkippableError
 from exporters.model import Box, Entry, Mask, Relation, Track, Unknown, shape_name
 from exporters.shapes import masks, tracks
 from tests.blocks.ango.hub import Hub, serving, serving_rows
@@ -135,6 +137,17 @@ def test_stages_and_batches_by_name_or_id(gallery: Hub, by_id: bool) -> None:
     assert found
 
 
+@pytest.mark.parametrize("key", ["id", "name"])
+def test_hubs_that_know_stages_by_one_word_only(hub: Hub, key: str) -> None:
+    """Whether a hub knows its stages by their names or by their ids, the tasks of a stage are exported."""
+    project = hub.sandbox.project()
+    facts = project.facts
+    word = "stage_id" if key == "id" else "stage"
+    project.facts = lambda index: facts(index) | dict.fromkeys(("stage", "stage_id"), facts(index)[word])  # type: ignore[method-assign]
+    found = [len(hub.listing(stage=[asked])) for asked in ("Review A", project.stage_id("Review A"))]
+    assert found == [1, 1]
+
+
 def test_times_are_utc(gallery: Hub) -> None:
     """Times of any zone are compared as what they are; without one they are UTC."""
     after = gallery.entries(stage=["*"], updated_at__gt=["2026-02-11T12:10:00+03:00"])
@@ -188,7 +201,8 @@ def test_parameters_of_an_export() -> None:
         "createdAt": '{"$gt": "2026-01-02T00:00:00.000Z"}',
     }
     asked = wanted({"stage__in": ["Review A"], "batch": ["rain"], "task_type": ["consensus"]}, project, stages=["x"])
-    assert json.loads(asked.parameters["stage"]) == ["uuid"]
+    assert json.loads(asked.parameters["stage"]) == ["Review A"]
+    assert asked.otherwise == {**asked.parameters, "stage": '["uuid"]'}
     assert json.loads(asked.parameters["batches"]) == ["b"]
     assert "stage" not in wanted({"type": ["issue"]}, project).parameters
     check_filters({name: ["2026-01-01" if "_at" in name else "x"] for name in NAMES if "__" in name})
@@ -372,6 +386,22 @@ def test_exports_of_2023() -> None:
         Unknown("answer of an export from before 2024"),
     ]
     assert entry.annotations[1].record == old["tasks"][0]["objects"][1]  # type: ignore[index]
+
+
+def test_rows_that_do_not_say_what_a_filter_asks() -> None:
+    """A row without the stage or the batches that were asked for is believed; one with others is not."""
+    old = {"asset": "", "externalId": "1", "tasks": [{"taskId": "t1", "objects": []}]}
+    bare_row = {"task": {"taskId": "t2"}}
+    with serving_rows([old, bare_row]) as hub:
+        assert [entry.id for entry in hub.entries(stage=["Complete"])] == ["t1", "t2"]
+
+
+def test_full_disks(tiny_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An export that does not fit on this machine's disk says so; it is no fault of the network."""
+    monkeypatch.setattr("blocks.ango.exporting.scratch_file", lambda: tempfile.TemporaryFile(dir=tiny_disk))
+    said = f"no space left for {tempfile.gettempdir()}"
+    with serving(40, row_bytes=8000) as hub, pytest.raises(OuthaulError, match=said):
+        hub.listing(stage=["*"])
 
 
 def test_issues_are_told(gallery: Hub) -> None:
