@@ -16,7 +16,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import Field, SecretStr
 
 from blocks import http, stopping
-from blocks.idah_changes import count_annotations, from_line, has_annotations, settled_before, to_line
+from blocks.idah_changes import count_annotations, from_line, has_annotations, key_of, settled_before, to_line
 from blocks.idah_client import Connection, IdahClient, Resource, connect
 from blocks.idah_exports import read_exports, read_formats
 from blocks.idah_filters import KINDS, NAMES, check_filters, check_rows, query_of, read_filters
@@ -187,7 +187,7 @@ class IdahSource(Source):
                 runner.run(connection.__aexit__(None, None, None))
 
     def key_of(self, line: bytes) -> str:
-        return from_line(line).id
+        return key_of(line)
 
     def has_annotations(self, dataset: Dataset, count: int, where: Where) -> bool:
         return self._run(lambda client: has_annotations(client, dataset, count, where))

@@ -30,11 +30,18 @@ _PATH = "dataset/annotations"
 _SMALL: Query = [("fields[dataset:annotations][]", "entry_id")]
 
 
+class _Identified(msgspec.Struct):
+    id: str
+
+
 class _Recent(msgspec.Struct):
     """The line of an entry that may change without looking different."""
 
     listed_at: str
     entry: msgspec.Raw
+
+
+_decode_identified = msgspec.json.Decoder(_Identified).decode
 
 
 def settled_before(clock: datetime | None) -> datetime:
@@ -49,11 +56,19 @@ def to_line(entry: Resource, settled: datetime) -> bytes:
     return msgspec.json.encode(_Recent(datetime.now(UTC).isoformat(), entry.raw))
 
 
+def key_of(line: bytes) -> str:
+    """The id of the entry; the rest of it is not parsed."""
+    return _decode_identified(_entry(line)).id
+
+
 def from_line(line: bytes) -> Resource:
-    if line.startswith(b'{"listed_at"'):
-        line = bytes(msgspec.json.decode(line, type=_Recent).entry)
+    line = _entry(line)
     record = msgspec.json.decode(line)
     return Resource(record["id"], record["attributes"], msgspec.Raw(line))
+
+
+def _entry(line: bytes) -> bytes:
+    return bytes(msgspec.json.decode(line, type=_Recent).entry) if line.startswith(b'{"listed_at"') else line
 
 
 async def has_annotations(client: IdahClient, dataset: Dataset, count: int, where: Where) -> bool:

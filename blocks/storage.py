@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import os
 import re
+import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -120,6 +121,11 @@ class Storage:
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None when there is none, or a folder."""
+        if self.is_local:  # asked of every file: fsspec takes five times as long
+            with translated(self.shown_path(name)), contextlib.suppress(FileNotFoundError):
+                found = os.stat(self.path(name))  # noqa: PTH116
+                return found.st_size if stat.S_ISREG(found.st_mode) else None
+            return None
         with translated(self.shown_path(name)):
             try:
                 info = self.fs.info(self.path(name))

@@ -101,7 +101,11 @@ class Store:
             found = _decode_media_file(self.storage.read(name))
         except msgspec.MsgspecError:
             return None
-        return found if self.storage.size(media_path(found.sha256)) == found.size else None
+        return found if self.has_media(found) else None
+
+    def has_media(self, file: MediaFile) -> bool:
+        """Whether the bytes of a file are here, in full length."""
+        return self.storage.size(media_path(file.sha256)) == file.size
 
     def keep_media(self, key: str, local: Path, file: MediaFile) -> None:
         """Take over a fetched file. Its key is written last: who sees the key finds the bytes."""

@@ -111,7 +111,7 @@ def export(
             downloaded_files=sum(shard.downloaded for shard in files),
             media_bytes=sum(shard.bytes for shard in files),
         )
-        note_export(summary, packaged, fetched, converted, workspace.open())
+        note_export(summary, packaged, fetched, files, converted, workspace.open())
         publish(summary)
         return summary
 

@@ -64,7 +64,7 @@ def _unchanged(shard: ShardPlan, former: Former, plan: Plan, store: Store) -> Fe
         for line in store.load_lines(former.path):
             index.add(decode_entry(line))
         store.storage.write(path, [index.to_bytes()], durable=False)
-    return FetchedShard(shard=shard, index=path, **former.model_dump())
+    return FetchedShard(shard=shard, index=path, **former.model_dump(exclude={"listing"}))
 
 
 def _index_path(plan: Plan, sha256: str) -> str:

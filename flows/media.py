@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import aclosing
 
 import msgspec
@@ -16,10 +16,10 @@ from blocks.store import Store, media_key
 from blocks.workspace import Workspace
 from exporters import FatalError, RetriableError, SkippableError
 from exporters.errors import quoted
-from exporters.model import Media, decode_entry
+from exporters.model import Media
 from flows import progress
 from flows.download import Download, off_loop
-from flows.outcomes import Outcome
+from flows.outcomes import Outcome, note_outcomes, recall_outcomes
 from flows.playlists import broken_playlists
 from flows.policy import PATIENT, one_at_a_time
 from flows.results import FetchedMedia, FetchedShard, Plan
@@ -41,40 +41,50 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
     store = workspace.open()
     wanted = _wanted(store.load_lines(fetched.path), plan.request.media)
     progress.expect("media", len(wanted))
-    with one_at_a_time("media", plan.source):
-        outcomes, downloaded = asyncio.run(stopping.watched(_fetch_all(wanted, plan, source, store)))
+    fetching = Fetching(wanted, plan, store)
+    fetching.take_over(recall_outcomes(plan, fetched.shard, store))
+    if fetching.missing:
+        with one_at_a_time("media", plan.source):
+            asyncio.run(stopping.watched(_fetch(fetching, source)))
+    outcomes, downloaded = fetching.outcomes, fetching.downloaded
     path, sha256 = store.save_lines(msgspec.json.encode(outcome) for outcome in outcomes)
+    note_outcomes(plan, fetched, path, store)
     size = sum(outcome.file.size for outcome in outcomes if outcome.file)
     return FetchedMedia(path=path, sha256=sha256, bytes=size, downloaded=downloaded)
 
 
-async def _fetch_all(
-    wanted: Sequence[Wanted], plan: Plan, source: AnySource, store: Store
-) -> tuple[list[Outcome], int]:
-    """An outcome for each media, in the same order, and how many had to be downloaded."""
-    if not wanted:
-        return [], 0
+async def _fetch(fetching: Fetching, source: AnySource) -> None:
     async with source.open_media() as reader:
-        fetching = Fetching(wanted, plan, reader, store)
-        await fetching.run(min(source.connections, len(wanted)))
-    return fetching.outcomes, fetching.downloaded
+        await fetching.run(reader, min(source.connections, len(fetching.missing)))
 
 
 def _wanted(lines: Iterable[bytes], choice: str) -> list[Wanted]:
     """The media to fetch, each distinct one once, with the entry it is told of by."""
     wanted: dict[tuple[str, str], Wanted] = {}
-    for entry in map(decode_entry, lines):
+    for entry in map(_decode_described, lines):
         for media in entry.medias:
             if choice == "all" or not media.key:
                 wanted.setdefault((media.ref, media.key), (entry.id, media))
     return list(wanted.values())
 
 
+class _Described(msgspec.Struct):
+    """An entry without what is of no concern here."""
+
+    id: str
+    medias: tuple[Media, ...] = ()
+
+
+_decode_described = msgspec.json.Decoder(_Described).decode
+
+
 class Fetching:
     """The files of one shard on their way into the store; `outcomes` has what became of each."""
 
-    def __init__(self, wanted: Sequence[Wanted], plan: Plan, reader: MediaReader, store: Store) -> None:
-        self._wanted, self._plan, self._reader, self._store = wanted, plan, reader, store
+    _reader: MediaReader
+
+    def __init__(self, wanted: Sequence[Wanted], plan: Plan, store: Store) -> None:
+        self._wanted, self._plan, self._store = wanted, plan, store
         self._found: dict[int, Outcome] = {}
         self._failed: dict[int, RetriableError] = {}
         self._in_a_row = 0
@@ -84,9 +94,23 @@ class Fetching:
     def outcomes(self) -> list[Outcome]:
         return [self._found[index] for index in range(len(self._wanted))]
 
-    async def run(self, connections: int) -> None:
+    @property
+    def missing(self) -> list[int]:
+        """Which files nothing is known of yet."""
+        return [index for index in range(len(self._wanted)) if index not in self._found]
+
+    def take_over(self, earlier: Mapping[tuple[str, str], Outcome]) -> None:
+        """Files that an earlier run fetched under the same name, and that the store still has."""
+        for index, (_, media) in enumerate(self._wanted):
+            found = earlier.get((media.ref, media.key))
+            if found and found.file and found.version == media.version and self._store.has_media(found.file):
+                self._found[index] = found
+                progress.advance("media", 1, found.file.size)
+
+    async def run(self, reader: MediaReader, connections: int) -> None:
         """Raises RetriableError: the source fails; FatalError: a file cannot be had, and none may be missing."""
-        await self._all(range(len(self._wanted)), connections)
+        self._reader = reader
+        await self._all(self.missing, connections)
         if self._failed:
             again, self._failed = sorted(self._failed), {}
             await self._all(again, connections)
@@ -129,7 +153,7 @@ class Fetching:
                 return
             self.downloaded += 1
             self._in_a_row = 0
-        self._found[index] = Outcome(ref=media.ref, key=media.key, file=file)
+        self._found[index] = Outcome(ref=media.ref, key=media.key, version=media.version, file=file)
         progress.advance("media", 1, file.size)
 
     async def _give_up(self) -> None:

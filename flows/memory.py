@@ -2,6 +2,7 @@
 
     read/<scope>/all              the shards of a dataset, as the last run read them that read all
     read/<scope>/<listing>        a shard that was read since, by a run that may not have lived to say more
+    outcomes/<key>                what became of the media of a shard
     indexes/<key>                 where the index of a shard is kept, for one exporter with its options
     exports/<key>                 the package that was made of just this content
 
@@ -20,8 +21,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from blocks.source import Where
 from blocks.store import Store
+from flows.outcomes import note_path
 from flows.policy import digest
-from flows.results import ConvertedShard, FetchedShard, Former, Frozen, Package, Plan, Summary
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Former, Frozen, Package, Plan, Summary
 
 T = TypeVar("T")
 
@@ -96,6 +98,7 @@ def note_export(
     summary: Summary,
     package: Package,
     fetched: Sequence[FetchedShard],
+    files: Sequence[FetchedMedia],
     converted: Sequence[ConvertedShard],
     store: Store,
 ) -> None:
@@ -103,6 +106,7 @@ def note_export(
     plan = summary.plan
     paths = [plan.datasets, package.index, package.contents]
     paths += [path for shard in fetched for path in (shard.path, shard.ledger, shard.index)]
+    paths += [note_path(plan, shard.sha256) for shard in fetched] + [media.path for media in files]
     paths += [path for made in converted for path in (made.members, made.contents)]
     paths += [part.path for made in converted for part in made.parts.values()]
     made = Made(

@@ -29,7 +29,7 @@ from flows.manifest import latest_export
 from flows.memory import recall_shards, scope_of
 from flows.policy import PATIENT, digest
 from flows.results import Plan, Request, ShardPlan
-from flows.revision import revision
+from flows.revision import Revision
 
 
 @dataclass(frozen=True)
@@ -112,8 +112,7 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
             )
         scope = scope_of(source.identity(), dataset.id, checked.where, request.media)
         formers = recall_shards(store, scope) if source.tells_changes and not request.full else []
-        with revision(source, dataset, checked.where, store, formers) as now:
-            shards += now.compare(listed)
+        shards += Revision(source, dataset, checked.where, store, formers).compare(listed)
     datasets, _ = store.save_lines(encode(dataset) for dataset in checked.datasets)
     name = export_name(request.name, [dataset.name for dataset in checked.datasets])
     if request.delta and not request.name:

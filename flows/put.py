@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import sqlite3
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
 from blocks.scratch import scratch_database
+from blocks.stopping import Threads
 from blocks.storage import Storage
 from blocks.store import Store
 from exporters import RetriableError
@@ -60,7 +60,7 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
     with scratch_database("create table there (sha256 text primary key, path text) without rowid") as there:
         if former:
             there.executemany("insert or ignore into there values (?, ?)", _sound(storage, former, folder))
-        with ThreadPoolExecutor(FILES_AT_ONCE) as pool:
+        with Threads(FILES_AT_ONCE) as pool:
             waiting = iter(members)
             while batch := list(islice(waiting, 32 * FILES_AT_ONCE)):
                 for moved in pool.map(one, batch, [_find(there, member) for member in batch]):

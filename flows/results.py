@@ -42,11 +42,12 @@ class Request(Frozen):
 
 
 class Former(Frozen):
-    """A shard as an earlier run has read it.
+    """A shard as an earlier run has read it, of the same listing.
 
     `ledger` has a line for each entry: the key and a digest of the line that listed it, and its number of annotations.
     """
 
+    listing: str
     path: str
     sha256: str
     ledger: str
@@ -134,7 +135,7 @@ class FetchedShard(Frozen):
 
     def as_former(self) -> Former:
         return Former(
-            path=self.path, sha256=self.sha256, ledger=self.ledger,
+            listing=self.shard.listing, path=self.path, sha256=self.sha256, ledger=self.ledger,
             entries=self.entries, annotations=self.annotations, medias=self.medias,
         )  # fmt: skip
 

@@ -150,12 +150,23 @@ def test_what_follows_a_picture_does_no_harm(store: Store) -> None:
 # Many files
 
 
+class Work(Fetching):
+    """The fetching of files from one reader."""
+
+    reader: Reader
+
+    async def begin(self, connections: int) -> None:
+        await self.run(self.reader, connections)
+
+
 def fetching(
     reader: Reader, medias: Sequence[Media], store: Store, *, on_error: str, choice: str = "original"
-) -> Fetching:
+) -> Work:
     request = SimpleNamespace(on_error=on_error, media=choice)
     plan = cast("Any", SimpleNamespace(request=request, source={"platform": "test"}))
-    return Fetching([(f"entry of {one.id}", one) for one in medias], plan, reader, store)
+    work = Work([(f"entry of {one.id}", one) for one in medias], plan, store)
+    work.reader = reader
+    return work
 
 
 FAILING = RetriableError("The platform answered 503.")
@@ -166,7 +177,7 @@ def test_a_file_that_keeps_failing_is_left_out(store: Store) -> None:
     files: dict[str, bytes | OuthaulError] = {f"{n}.jpg": PICTURE for n in range(9)}
     files["4.jpg"] = FAILING
     work = fetching(Reader(files), [media(name) for name in files], store, on_error="skip")
-    asyncio.run(work.run(4))
+    asyncio.run(work.begin(4))
     missing = [one.ref for one in work.outcomes if one.missing]
     assert missing == ["4.jpg"]
     assert work.outcomes[4].missing == "its media keeps failing on its way"
@@ -177,7 +188,7 @@ def test_a_file_that_keeps_failing_is_named(store: Store) -> None:
     files: dict[str, bytes | OuthaulError] = {"a.jpg": PICTURE, "b.jpg": FAILING}
     work = fetching(Reader(files), [media(name) for name in files], store, on_error="fail")
     with pytest.raises(RetriableError, match=r"Entry entry of b\.jpg .* keeps failing: The platform answered 503"):
-        asyncio.run(work.run(2))
+        asyncio.run(work.begin(2))
 
 
 def test_a_platform_that_is_down_costs_no_entries(store: Store) -> None:
@@ -192,7 +203,7 @@ def test_a_platform_that_is_down_costs_no_entries(store: Store) -> None:
     files: dict[str, bytes | OuthaulError] = {f"{n}.jpg": PICTURE for n in range(60)}
     work = fetching(Dying(files), [media(name) for name in files], store, on_error="skip")
     with pytest.raises(RetriableError, match="answered 503"):
-        asyncio.run(work.run(4))
+        asyncio.run(work.begin(4))
 
 
 def test_a_playlist_without_one_of_its_segments(store: Store) -> None:
@@ -201,7 +212,7 @@ def test_a_playlist_without_one_of_its_segments(store: Store) -> None:
     whole = [Media(id=key, name=key, ref="r", key=key) for key in ("720p.m3u8", "720p_00000.ts", "720p_00001.ts")]
     for medias, expected in ((whole[:2], [MISSING, ""]), (whole, ["", "", ""])):
         work = fetching(Reader({"r": playlist}), medias, store, on_error="skip", choice="all")
-        asyncio.run(work.run(1))
+        asyncio.run(work.begin(1))
         assert [one.missing for one in work.outcomes] == expected
 
 
@@ -227,4 +238,4 @@ def test_nothing_may_be_missing(store: Store) -> None:
     gone = SkippableError("m", "its media is gone from the platform (404)")
     work = fetching(Reader({"a.jpg": gone}), [media()], store, on_error="fail")
     with pytest.raises(FatalError, match=r"entry of a\.jpg .*gone from the platform \(404\).*--on-error skip"):
-        asyncio.run(work.run(1))
+        asyncio.run(work.begin(1))
