@@ -398,7 +398,7 @@ def test_rows_that_do_not_say_what_a_filter_asks() -> None:
 
 def test_full_disks(tiny_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An export that does not fit on this machine's disk says so; it is no fault of the network."""
-    monkeypatch.setattr("blocks.ango.exporting.scratch_file", lambda: tempfile.TemporaryFile(dir=tiny_disk))
+    monkeypatch.setattr("blocks.ango.exporting.scratch_file", lambda: tempfile.TemporaryFile(dir=tiny_disk))  # noqa: SIM115
     said = f"no space left for {tempfile.gettempdir()}"
     with serving(40, row_bytes=8000) as hub, pytest.raises(OuthaulError, match=said):
         hub.listing(stage=["*"])
