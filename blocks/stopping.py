@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import threading
-from collections.abc import Coroutine, Iterator
+import time
+from collections.abc import Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
-from contextvars import ContextVar
-from typing import TypeVar
+from contextvars import ContextVar, copy_context
+from functools import partial
+from typing import Any, Self, TypeVar
 
 from exporters.errors import FatalError
 
 LOOK_SECONDS = 0.2
+FAREWELL_SECONDS = 3.0
+"""How long threads are waited for that are to stop: one may wait for a store that has stopped answering."""
 
 T = TypeVar("T")
 
@@ -52,3 +58,51 @@ async def watched(work: Coroutine[None, None, T]) -> T:
             await asyncio.wait({task})
             raise
     return task.result()
+
+
+class Threads:
+    """Threads for the length of a `with`. When it is left by an exception, they stop at their next `check`.
+
+    Unlike those of an executor they hold up neither the `with` nor the end of the process.
+    """
+
+    def __init__(self, count: int) -> None:
+        self._work: queue.SimpleQueue[tuple[Future[Any], Callable[[], Any]] | None] = queue.SimpleQueue()
+        self._stopping = threading.Event()
+        context = copy_context()
+        context.run(_run.set, self._stopping)
+        self._threads = [
+            threading.Thread(target=context.copy().run, args=(self._serve,), daemon=True) for _ in range(count)
+        ]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_ended: object) -> None:
+        if kind is not None:
+            self._stopping.set()
+        for _ in self._threads:
+            self._work.put(None)
+        until = time.monotonic() + FAREWELL_SECONDS
+        for thread in self._threads:
+            thread.join(None if kind is None else max(0.0, until - time.monotonic()))
+
+    def map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> Iterator[T]:
+        """What the function makes of each, in order. Takes all arguments at once; raises what the first one raises."""
+        futures: list[Future[T]] = []
+        for given in zip(*arguments, strict=True):
+            futures.append(Future())
+            self._work.put((futures[-1], partial(function, *given)))
+        for future in futures:
+            yield future.result()
+
+    def _serve(self) -> None:
+        while (order := self._work.get()) is not None:
+            future, work = order
+            try:
+                check()
+                future.set_result(work())
+            except BaseException as error:  # noqa: BLE001 - whoever asked for it will hear of it
+                future.set_exception(error)
