@@ -139,6 +139,8 @@ def _convert(
     once: Any = transform
     again: Any = transform.with_options(refresh_cache=True)
     transforming = [once.submit(*shard, plan, workspace) for shard in shards]
+    for future in downloading:
+        future.result()  # what went wrong there says more than that somebody waited for it in vain
     converted = [future.result() for future in transforming]
     lost = {
         number: again.submit(*shards[number], plan, workspace)
