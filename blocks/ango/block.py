@@ -18,12 +18,13 @@ from pydantic import Field, SecretStr
 
 from blocks import http, stopping
 from blocks.ango import kinds
+from blocks.ango.annotations import Project
 from blocks.ango.client import AngoClient, Connection, connect
 from blocks.ango.exporting import ORDERS, Export
 from blocks.ango.files import AngoMediaReader
 from blocks.ango.filters import NAMES, Wanted, check_filters, wanted
 from blocks.ango.reading import Reading, pieces
-from blocks.ango.records import Project, to_dataset
+from blocks.ango.records import to_dataset
 from blocks.ango.signatures import unsigned
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, Withdrawn, find_dataset
 from blocks.values import mapping, text

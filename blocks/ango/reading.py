@@ -13,11 +13,12 @@ from dataclasses import replace
 import msgspec
 
 from blocks import http
+from blocks.ango.annotations import Found, Project
 from blocks.ango.brush import UnreadableBrushError, decode
 from blocks.ango.client import AngoClient, LinkRefusedError
 from blocks.ango.files import content, opened
 from blocks.ango.medias import BRUSHES, File, file_of, to_media
-from blocks.ango.records import Found, Project, to_entry
+from blocks.ango.records import to_entry
 from blocks.ango.row import Listed, Row
 from blocks.pictures import Header
 from exporters.errors import RequestError, RetriableError

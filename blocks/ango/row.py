@@ -32,6 +32,11 @@ def fields(value: Raw | None) -> dict[str, Raw]:
     return _decode(value) if value is not None and _begins(value, b"{") else {}
 
 
+def decoded(value: Raw) -> dict[str, Any]:
+    """A thing of a list; empty where it is no object."""
+    return mapping(msgspec.json.decode(value))
+
+
 class Listed(msgspec.Struct, frozen=True, omit_defaults=True):
     """A line of the listing. `page` is that of an asset of several images, each an entry of its own.
 

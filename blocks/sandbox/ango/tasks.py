@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any
 
-import orjson
-
 from blocks.sandbox.ango import documents, pictures, videos
-from blocks.sandbox.ango.answers import ANNOTATORS, LABEL_STAGE, REVIEW_STAGE, Pen, Row
+from blocks.sandbox.ango.answers import ANNOTATORS, LABEL_STAGE, REVIEW_STAGE, Row
 from blocks.sandbox.ango.ids import long_id, moment, uuid
 from blocks.sandbox.ango.links import Links
 from blocks.sandbox.ango.ontology import Ontology
 from blocks.sandbox.ango.query import Query
+from blocks.sandbox.ango.rows import DISTINCT_TASKS, Rows
 from blocks.sandbox.bodies import Body
 from blocks.sandbox.clips import draw_clip
 from blocks.sandbox.scenes import Scene, draw_scene
@@ -23,8 +21,6 @@ NAMES = {"image": "Crossing, “north” d'été", "video": "Drives / 2026", "do
 BATCHES = ("2026-02 rain", "clips & notes", "rejects")
 STAGES = ("Complete", "Complete", REVIEW_STAGE, "Complete", LABEL_STAGE)
 """Where tasks stand, in a rhythm."""
-DISTINCT_TASKS = 64
-"""For benchmarks: tasks repeat after so many, but for their ids, names and links."""
 
 Change = Callable[[Row], Row | None]
 
@@ -44,9 +40,9 @@ class Project:
         self.batch_ids = {name: long_id(self.id, "batch", name) for name in BATCHES}
         self.edits: dict[int, Change] = {}
         self.lost: set[str] = set()
-        self._row_bytes = row_bytes
+        self.row_bytes = row_bytes
         self.scene = lru_cache(maxsize=64)(lambda index: draw_scene(seed, index))
-        self._padded = lru_cache(maxsize=DISTINCT_TASKS)(self._padded_template)
+        self._rows = Rows(self)
 
     # -- what the API shows
 
@@ -98,7 +94,7 @@ class Project:
         return long_id(self.id, "task", index)
 
     def stage(self, index: int) -> str:
-        return "Complete" if self._row_bytes else STAGES[index % len(STAGES)]
+        return "Complete" if self.row_bytes else STAGES[index % len(STAGES)]
 
     def stage_id(self, name: str) -> str:
         """Automatic stages have their name for an id."""
@@ -122,7 +118,7 @@ class Project:
     def paths(self, index: int) -> list[str]:
         """Of an asset's file, or of its pages, at the storage."""
         name = self.external_id(index).rpartition("/")[2]
-        pages = pictures.page_count(index) if self.kind == "image" and not self._row_bytes else 1
+        pages = pictures.page_count(index) if self.kind == "image" and not self.row_bytes else 1
         names = [name] if pages == 1 else [f"{page:03}-{name}" for page in range(pages)]
         return [f"/media/{self.id}/assets/{self.asset_id(index)}/{one}" for one in names]
 
@@ -142,64 +138,15 @@ class Project:
 
     def scenes(self, index: int) -> list[Scene]:
         """Of each page; further pages are scenes that no other asset shows."""
-        pages = 1 if self._row_bytes else pictures.page_count(index)
-        base = index % DISTINCT_TASKS if self._row_bytes else index
+        pages = 1 if self.row_bytes else pictures.page_count(index)
+        base = index % DISTINCT_TASKS if self.row_bytes else index
         return [self.scene(base if page == 0 else 1_000_000 + 10 * index + page) for page in range(pages)]
 
-    # -- rows of an export
-
     def rows(self, query: Query, links: Links, serial: int) -> Iterator[bytes]:
-        """JSON, one row each."""
-        for index in range(self.count):
-            if not query.fits(self.facts(index)):
-                continue
-            if self._row_bytes and index not in self.edits:
-                yield self._padded_row(index, query, links, serial)
-                continue
-            row: Row | None = self.issue(index) if query.type == "issue" else self.row(index, query, links, serial)
-            if row is not None and index in self.edits:
-                row = self.edits[index](row)
-            if row is not None:
-                yield orjson.dumps(row)
+        """The rows of an export, JSON each."""
+        return self._rows.encoded(query, links, serial)
 
-    def row(self, index: int, query: Query, links: Links, serial: int) -> Row:
-        paths = [links.sign(path, serial) for path in self.paths(index)]
-        row: Row = {
-            "asset": paths[0],
-            "assetId": self.asset_id(index),
-            **({"dataset": paths} if len(paths) > 1 else {}),
-            "externalId": self.external_id(index),
-            "metadata": self._metadata(index),
-            "batches": self.batches(index),
-            "task": self._task(index, query),
-        }
-        if (
-            self.kind == "image"
-            and not self._row_bytes
-            and len(paths) == 1
-            and pictures.has_brush(self.scenes(index)[0])
-        ):
-            row["task"]["brushDataUrl"] = links.sign(self.brush_path(index), serial)
-        if not query.has_metadata:
-            for one in _objects(row["task"]):
-                one.pop("metadata", None)
-        return row
-
-    def issue(self, index: int) -> Row | None:
-        """Every fourth task has an open one."""
-        if index % 4:
-            return None
-        return {
-            "_id": long_id(self.id, "issue", index),
-            "status": "Open",
-            "content": "the wheel is missing",
-            "createdBy": ANNOTATORS[0],
-            "updatedAt": moment(index, 50),
-            "page": 0,
-            "position": [12.5, 30.0],
-            "errorCodes": [],
-            "asset": {"_id": self.asset_id(index), "externalId": self.external_id(index)},
-        }
+    # -- at the storage
 
     def file(self, path: str) -> tuple[Body, str] | None:
         """The bytes at the storage, and their type."""
@@ -235,92 +182,3 @@ class Project:
                 return Body.of(document.file()), document.mime_type
             case _:
                 return Body.of(self.scenes(index)[page].jpeg()), "image/jpeg"
-
-    def _metadata(self, index: int) -> Row:
-        match self.kind:
-            case "video":
-                clip = draw_clip(self.seed, index)
-                rate = float(clip.fps)
-                return {"width": clip.width, "height": clip.height, "frameTotal": clip.frame_count, "frameRate": rate}
-            case "image" if pictures.has_metadata(index):
-                scene = self.scenes(index)[0]
-                return {"width": scene.width, "height": scene.height}
-            case _:
-                return {}
-
-    def _task(self, index: int, query: Query) -> Row:
-        stage, label_stage = self.stage(index), self.stage_ids[LABEL_STAGE]
-        pen = Pen(self.ontology, index, self.asset_id(index), label_stage)
-        rng = random.Random(f"{self.seed}:task:{index}")
-        match self.kind:
-            case "video":
-                clip = draw_clip(self.seed, index)
-                labelled = videos.annotate(pen, clip, rng, only_key_frames=query.only_key_frames)
-            case "documents":
-                labelled = documents.annotate(pen, documents.draw_document(self.seed, index))
-            case _:
-                labelled = pictures.annotate(pen, self.scenes(index), rng)
-        task: Row = {
-            "taskId": self.task_id(index),
-            "stage": stage,
-            "stageId": self.stage_id(stage),
-            "updatedAt": moment(index, 55.035),
-            "updatedBy": ANNOTATORS[index % len(ANNOTATORS)],
-            "totalDuration": 184_250 + 1000 * index,
-            **labelled,
-        }
-        if query.has_idle_durations:
-            task |= {"idleDuration": 1000, "blurDuration": 0}
-        if query.has_history:
-            task["stageHistory"] = self._history(index, labelled)
-        return task
-
-    def _history(self, index: int, labelled: Row) -> list[Row]:
-        """The stages passed: a review that sent the task back, and the way once more, where it is complete."""
-        passed: list[tuple[str, str | None]] = [("Start", None)]
-        if self.stage(index) != LABEL_STAGE:
-            passed += [(LABEL_STAGE, None), (REVIEW_STAGE, "Rejected"), (LABEL_STAGE, None)]
-        if self.stage(index) == "Complete":
-            passed.append((REVIEW_STAGE, "Accepted"))
-        nothing: Row = {"tools": [], "classifications": [], "relations": []}
-        return [
-            {
-                "stage": stage,
-                "stageId": self.stage_id(stage),
-                "duration": 40_000 * place,
-                "completedAt": moment(index, 10 * place),
-                **({"completedBy": ANNOTATORS[place % len(ANNOTATORS)]} if place else {}),
-                **({"reviewStatus": status} if status else {}),
-                **(labelled if place else nothing),
-            }
-            for place, (stage, status) in enumerate(passed)
-        ]
-
-    # -- for benchmarks
-
-    def _padded_row(self, index: int, query: Query, links: Links, serial: int) -> bytes:
-        model = index % DISTINCT_TASKS
-        data = self._padded(model, query)
-        for old, new in (
-            (self.asset_id(model), self.asset_id(index)),
-            (self.task_id(model), self.task_id(index)),
-            (self.external_id(model), f"cam{index % 3}/{index:06}.jpg"),
-        ):
-            data = data.replace(old.encode(), new.encode())
-        return data.replace(b"@asset@", links.sign(self.paths(index)[0], serial).encode())
-
-    def _padded_template(self, model: int, query: Query) -> bytes:
-        row = self.row(model, query, Links(self.seed), 0) | {"asset": "@asset@", "contextData": {"padding": ""}}
-        if len(orjson.dumps(row)) > (self._row_bytes or 0):
-            row["task"].pop("stageHistory", None)  # most of a row
-        lacking = (self._row_bytes or 0) - len(orjson.dumps(row))
-        noise = random.Random(f"{self.seed}:padding:{model}").randbytes(max(0, lacking) // 2).hex()
-        return orjson.dumps(row | {"contextData": {"padding": noise}})
-
-
-def _objects(task: Row) -> Iterator[Row]:
-    """Everything in a task that says who made it."""
-    for key in ("tools", "classifications", "relations", "stageHistory"):
-        for one in task.get(key, ()):
-            yield one
-            yield from _objects(one)
