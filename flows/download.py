@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import mimetypes
 import zlib
@@ -85,7 +86,8 @@ class Arrived:
         )
 
     def close(self) -> None:
-        self._spool.close()
+        with contextlib.suppress(OSError):  # a full disk takes not even what is thrown away
+            self._spool.close()
         self.path.unlink(missing_ok=True)
 
 

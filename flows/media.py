@@ -19,7 +19,7 @@ from exporters.errors import quoted
 from exporters.model import Media
 from flows import progress
 from flows.download import Download, off_loop
-from flows.outcomes import Outcome, note_outcomes, recall_outcomes
+from flows.outcomes import Outcome, note_fetched, recall_fetched, recall_outcomes
 from flows.playlists import broken_playlists
 from flows.policy import PATIENT, one_at_a_time
 from flows.results import FetchedMedia, FetchedShard, Plan
@@ -39,6 +39,10 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
     there, and what was missing yesterday is asked for again.
     """
     store = workspace.open()
+    if known := recall_fetched(plan, fetched.shard, store):
+        progress.expect("media", fetched.medias)
+        progress.advance("media", fetched.medias, known.bytes)
+        return known
     wanted = _wanted(store.load_lines(fetched.path), plan.request.media)
     progress.expect("media", len(wanted))
     fetching = Fetching(wanted, plan, store)
@@ -48,9 +52,10 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
             asyncio.run(stopping.watched(_fetch(fetching, source)))
     outcomes, downloaded = fetching.outcomes, fetching.downloaded
     path, sha256 = store.save_lines(msgspec.json.encode(outcome) for outcome in outcomes)
-    note_outcomes(plan, fetched, path, store)
     size = sum(outcome.file.size for outcome in outcomes if outcome.file)
-    return FetchedMedia(path=path, sha256=sha256, bytes=size, downloaded=downloaded)
+    made = FetchedMedia(path=path, sha256=sha256, bytes=size, downloaded=downloaded)
+    note_fetched(plan, fetched, made, store)
+    return made
 
 
 async def _fetch(fetching: Fetching, source: AnySource) -> None:

@@ -6,7 +6,6 @@ import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from pathlib import Path
 from typing import NamedTuple
 
 from blocks.scratch import scratch_database
@@ -48,12 +47,18 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
     """
     moved_files = moved_bytes = 0
 
-    def one(member: Member, there: str | None) -> Moved:
+    def take_over(member: Member, there: str | None) -> bool:
         path = f"{folder}/{member.path}"
-        if there and storage.copy(there, path):
-            _check(storage, path, member.size)
-            progress.advance("deliver", member.size, member.size)
+        if not there or not storage.copy(there, path):
+            return False
+        _check(storage, path, member.size)
+        progress.advance("deliver", member.size, member.size)
+        return True
+
+    def one(member: Member, there: str | None) -> Moved:
+        if take_over(member, there):
             return Moved(0, 0)
+        path = f"{folder}/{member.path}"
         put(storage, path, counted(member.read(store.storage)), durable=False)
         return Moved(1, member.size)
 
@@ -62,8 +67,10 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
             there.executemany("insert or ignore into there values (?, ?)", _sound(storage, former, folder))
         with Threads(FILES_AT_ONCE) as pool:
             waiting = iter(members)
-            while batch := list(islice(waiting, 32 * FILES_AT_ONCE)):
-                for moved in pool.map(one, batch, [_find(there, member) for member in batch]):
+            while found := [(member, _find(there, member)) for member in islice(waiting, 32 * FILES_AT_ONCE)]:
+                if storage.is_local:  # a link is made in less time than a thread is told to
+                    found = [(member, None) for member, path in found if not take_over(member, path)]
+                for moved in pool.map(one, *zip(*found, strict=True)) if found else ():
                     moved_files, moved_bytes = moved_files + moved.files, moved_bytes + moved.bytes
     if storage.is_local:
         os.sync()  # once for all of them: the receipt must not survive a power cut that the files do not
@@ -73,18 +80,14 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
 def _sound(storage: Storage, former: str, folder: str) -> Iterator[tuple[str, str]]:
     """The files of an earlier export beside this one that are what they were, as far as can be seen from outside."""
     top = f"{folder.rpartition('/')[0]}/{former}"
-    sizes = storage.files(top)
-    if RECEIPT not in sizes:
+    found = {path: (size, written or 0.0) for path, size, written in storage.dated_files(top)}
+    if RECEIPT not in found:
         return
-    finished = _changed_at(storage, f"{top}/{RECEIPT}")
+    _, finished = found[RECEIPT]
     for file in listed_files(storage, f"{top}/"):
-        if sizes.get(file.path) == file.size and _changed_at(storage, f"{top}/{file.path}") <= finished:
+        size, written = found.get(file.path, (-1, 0.0))
+        if size == file.size and written <= finished:
             yield file.sha256, f"{top}/{file.path}"
-
-
-def _changed_at(storage: Storage, path: str) -> float:
-    """When a file was last written to; 0 where only the store's owner can do that unseen."""
-    return Path(storage.path(path)).stat().st_mtime if storage.is_local else 0.0
 
 
 def _find(there: sqlite3.Connection, member: Member) -> str | None:

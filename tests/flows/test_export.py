@@ -25,6 +25,7 @@ from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from blocks.target import Target
 from exporters import FatalError, Item, RequestError, Shard, registry
 from exporters.formats.json import JsonExporter
+from flows.manifest import OWN
 from flows.results import Summary
 from tests.flows.harness import Exports, Platform
 
@@ -111,7 +112,7 @@ def test_an_archive_holds_what_the_directory_holds(exports: Exports, platform: P
         with tarfile.open(archive) as opened_tar:
             packed = {one.name: opened_tar.extractfile(one).read() for one in opened_tar}  # type: ignore[union-attr]
     loose = {str(path.relative_to(folder)): path.read_bytes() for path in Path(folder).rglob("*") if path.is_file()}
-    assert packed == {name: data for name, data in loose.items() if name not in ("manifest.json", "receipt.json")}
+    assert packed == {name: data for name, data in loose.items() if name not in OWN}
 
 
 def test_a_second_run_moves_nothing(exports: Exports, platform: Platform) -> None:
