@@ -111,12 +111,14 @@ class AngoClient:
         Raises:
             LinkRefusedError: 401, 403 or 400. NotFoundError: 404 or 410. RetriableError: it did not come.
         """
-        host = http.host_of(address)
         headers, expected = range_request(offset, etag)
         try:
             url = URL(quote(address, safe=_PLAIN), encoded=True)  # a signature is about each byte of the rest
         except ValueError:
-            raise LinkRefusedError(f"{host} is not a valid address of a file.") from None
+            url = URL()
+        if url.scheme not in ("http", "https") or not url.host:
+            raise LinkRefusedError("The address of a file is not one of the web, and cannot be opened.")
+        host = str(url.origin())
         async with (
             http.translated(host),
             self._session.get(

@@ -139,6 +139,7 @@ class Export:
 
     async def _export(self, filed: Filed, parameters: Query) -> None:
         async with connect(self._connection) as client:
+            BOOK.sweep()
             link = await client.export(parameters)
 
             async def attempt() -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 MIME_TYPES = {
     **dict.fromkeys(("jpg", "jpeg", "jfif"), "image/jpeg"),
@@ -40,13 +41,14 @@ _MODALITIES = {
     **dict.fromkeys(("pcd", "ply", "las", "laz"), "point_cloud"),
 }
 UNKNOWN = "unknown"
+_ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*://[^\s]")
 MODALITIES = ("image", "video", "audio", "text", "document", "medical", "point_cloud", UNKNOWN)
 
 
 def extension(*names: str) -> str:
     """The first extension that is known, of names and addresses."""
     for name in names:
-        path = unquote(urlsplit(name).path) if is_address(name) else name
+        path = unquote(re.split("[?#]", name, maxsplit=1)[0]) if is_address(name) else name
         found = path.rpartition("/")[2].rpartition(".")[2].lower()
         if found in MIME_TYPES:
             return found
@@ -54,7 +56,8 @@ def extension(*names: str) -> str:
 
 
 def is_address(text: str) -> bool:
-    return text.startswith(("http://", "https://"))
+    """Of the web, or of a storage that only its owner can open (`s3://...`)."""
+    return _ADDRESS.match(text) is not None
 
 
 def mime_type(*names: str) -> str | None:

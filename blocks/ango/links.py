@@ -9,7 +9,7 @@ import sqlite3
 import threading
 import time
 from datetime import UTC, datetime
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 LIFETIME_SECONDS = 120_000
 """Of links of assets, as documented; for those that do not say it themselves."""
@@ -19,7 +19,7 @@ MARGIN_SECONDS = 120
 
 def dies_at(signed: str, now: float) -> float:
     """When a link stops to open, in seconds since the epoch."""
-    query = {name.lower(): values[0] for name, values in parse_qs(urlsplit(signed).query).items()}
+    query = {name.lower(): values[0] for name, values in parse_qs(signed.partition("?")[2]).items()}
     for prefix in ("x-amz", "x-goog"):
         try:
             begun = datetime.strptime(query[f"{prefix}-date"], "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
@@ -52,9 +52,10 @@ class LinkBook:
             found = self._opened().execute(question, (account, link)).fetchone()
         return found[0] if found and found[1] > time.time() else None
 
-    def forget(self, account: str, link: str) -> None:
+    def sweep(self) -> None:
+        """Forget the links that do not open any more: a process may live for months."""
         with self._lock:
-            self._opened().execute("delete from links where account = ? and link = ?", (account, link))
+            self._opened().execute("delete from links where useless_at < ?", (time.time(),))
 
     def _opened(self) -> sqlite3.Connection:
         if self._database is None:

@@ -39,7 +39,7 @@ def to_media(row: Row, project_id: str, listed: Listed, size: tuple[int, int] | 
     link = row.content if listed.page is None else row.pages[listed.page]
     if not link:
         return None
-    is_file, name = kinds.is_address(link), row.name
+    is_file, name = kinds.is_address(link) or row.modality != "text", row.name
     if listed.page is not None:
         name = f"{name or row.asset_id}/{listed.page:04}"
     file = File(link if is_file else "", project_id, signed=listed.signed, content=None if is_file else link)

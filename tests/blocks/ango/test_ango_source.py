@@ -508,6 +508,19 @@ def test_links_on_another_machine(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> 
         assert read_media(source, entry.original).startswith(b"\xff\xd8")
 
 
+@pytest.mark.parametrize(
+    "link", ["s3://bucket/1.jpg", "uploads/1.jpg", "http://[::1", "ftp://a.example/1.jpg", "http:///x"]
+)
+def test_addresses_that_cannot_be_opened(link: str) -> None:
+    """A file at an address that is not of the web costs its entry only; its address is never taken for its content."""
+    with serving_rows([minimal(asset=link, externalId="1.jpg")]) as hub:
+        (entry,) = hub.entries()
+        assert entry.original is not None
+        assert entry.original.mime_type == "image/jpeg"
+        with pytest.raises(SkippableError, match="not opened by its storage"):
+            read_media(hub.source(), entry.original)
+
+
 def test_files_that_are_not_to_be_had(hub: Hub) -> None:
     """A file that its storage does not give costs its entry only."""
     (entry, *_) = hub.entries("documents")
@@ -589,5 +602,7 @@ def test_lives_of_links() -> None:
     assert book.get("me", "a") is None
     assert book.get("me", "b") == "https://a.example/?Signature=1"
     assert book.get("you", "b") is None
+    book.sweep()
+    assert book.get("me", "b") == "https://a.example/?Signature=1"
     assert links.dies_at("https://a.example/?X-Goog-Date=20260211T100000Z&X-Goog-Expires=60", 0.0) == 1770804060.0
     assert links.dies_at("https://a.example/?Expires=77", 0.0) == 77.0
