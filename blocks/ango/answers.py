@@ -40,11 +40,12 @@ def attributes(questions: Any, above: str = "") -> dict[str, Any]:
 
 def chosen(question: Mapping[str, Any]) -> list[str]:
     """The options that were chosen: of a tree the ends of its paths only, not what lies above them."""
-    if question.get("tool") not in CHOSEN:
+    kind = question.get("tool")
+    if not isinstance(kind, str) or kind not in CHOSEN:
         return []
     said = question.get("answer")
     options = [option for option in map(_option, said if isinstance(said, list) else [said]) if option]
-    if question.get("tool") == "tree-dropdown":
+    if kind == "tree-dropdown":
         options = [one for one in options if not any(other.startswith(one + LEVEL) for other in options)]
     return list(dict.fromkeys(options))
 

@@ -57,7 +57,7 @@ def _tool(one: Mapping[str, Any], modality: str) -> Category:
 
 def _question(one: Mapping[str, Any]) -> Iterator[Category]:
     """The options of one that is answered by choosing; the question itself otherwise."""
-    id_, kind = str(one["schemaId"]), one.get("tool")
+    id_, kind = str(one["schemaId"]), str(one.get("tool"))
     title = identifier(one.get("title")) or id_
     if kind not in CHOSEN:
         yield _named(one, shapes=("classification",))
