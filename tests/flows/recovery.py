@@ -23,7 +23,7 @@ from flows import progress
 from flows.export import export
 
 FORKS = multiprocessing.get_context("forkserver")
-FORKS.set_forkserver_preload(["tests.flows.recovery"])
+FORKS.set_forkserver_preload(["tests.flows.recovery", "s3fs"])
 
 
 @dataclass(frozen=True)

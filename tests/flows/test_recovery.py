@@ -37,22 +37,28 @@ pytestmark = [pytest.mark.timeout(3600), pytest.mark.xdist_group("recovery")]
 
 @dataclass
 class Bench:
-    """A platform, and exports of it in processes of their own."""
+    """A platform, an export of it that nobody disturbed, and others in processes of their own, below `folder`."""
 
     sandbox: IdahSandbox
     url: str
     api: str
     folder: Path
+    quiet: Path
+    """Where the undisturbed export lies, with the workspace it was made in."""
 
-    def job(self, to: str, workspace: str, **parameters: Any) -> Job:
+    def job(self, to: str, workspace: str = "workspace", **parameters: Any) -> Job:
         return Job(
             source=self.url,
             target=to if "://" in to else str(self.folder / to),
-            workspace=workspace if "://" in workspace else str(self.folder / workspace),
+            workspace=str(self.folder / workspace),
             prefect_api=self.api,
             environment={**_aws(), "TMPDIR": str(self.folder / "tmp")},
             parameters={"shard_entries": 40, **parameters},
         )
+
+    def have_fetched(self) -> None:
+        """Begin with a workspace in which all files are there."""
+        shutil.copytree(self.quiet / "workspace", self.folder / "workspace")
 
     def run(self, job: Job, step: str = "begun") -> float:
         """Run it undisturbed; returns the seconds it took from this step on."""
@@ -80,14 +86,29 @@ class Bench:
         self.run(job)
 
 
-@pytest.fixture
-def bench(prefect_api: None, tmp_path: Path) -> Iterator[Bench]:
+@pytest.fixture(scope="module")
+def platform(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bench]:
     from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - of the API that was started for the tests
 
-    (tmp_path / "tmp").mkdir()
+    quiet = tmp_path_factory.mktemp("quiet")
+    (quiet / "tmp").mkdir()
     sandbox = IdahSandbox(entries=ENTRIES, seed=5, latency_seconds=0.02, media_bytes=150_000)
     with sandbox.serve() as url:
-        yield Bench(sandbox, url, str(PREFECT_API_URL.value()), tmp_path)
+        yield Bench(sandbox, url, str(PREFECT_API_URL.value()), quiet, quiet)
+
+
+@pytest.fixture(scope="module")
+def durations(platform: Bench) -> tuple[float, float]:
+    """Seconds of a whole undisturbed run, and of one that finds all files fetched."""
+    whole = platform.run(platform.job("out", package="directory"))
+    return whole, platform.run(platform.job("again", package="directory"))
+
+
+@pytest.fixture
+def bench(platform: Bench, durations: tuple[float, float], tmp_path: Path) -> Bench:
+    (tmp_path / "tmp").mkdir()
+    platform.sandbox.requests.clear()
+    return replace(platform, folder=tmp_path)
 
 
 def _aws() -> dict[str, str]:
@@ -115,20 +136,14 @@ def check_places(bench: Bench, job: Job) -> None:
     assert verify(Storage(f"{job.target}/{name}")).problems == ()
 
 
-def test_killed_again_and_again(bench: Bench) -> None:
+def test_killed_again_and_again(bench: Bench, durations: tuple[float, float]) -> None:
     """However often and whenever it is killed, one export is delivered, the same as an undisturbed one's to the last
     byte; no file is fetched twice but those under way; neither target, workspace nor temporary folder keeps remains.
     """
-    quiet = bench.job("quiet", "quiet-workspace", package="directory")
-    durations = bench.run(quiet), bench.run(replace(quiet, target=str(bench.folder / "again")))
-    assert bench.sandbox.requests["media/medias/files"] == ENTRIES
-    bench.sandbox.requests.clear()
-
-    job = bench.job("out", "workspace", package="directory")
+    job = bench.job("out", package="directory")
     bench.kill(job, KILLS, 7, durations)
 
-    check_places(bench, quiet)
-    assert delivered(job.target) == delivered(quiet.target)
+    assert delivered(job.target) == delivered(str(bench.quiet / "out"))
     assert ENTRIES <= bench.sandbox.requests["media/medias/files"] <= ENTRIES + KILLS * CONNECTIONS
     check_places(bench, job)
 
@@ -146,7 +161,8 @@ def uploads(s3: str) -> list[str]:
 
 def test_killed_while_it_uploads(bench: Bench, s3: str) -> None:
     """Killed at random moments of the delivery, the next one aborts what is left open, and delivers the same bytes."""
-    quiet = bench.job(f"{s3}/quiet", "workspace")
+    bench.have_fetched()
+    quiet = bench.job(f"{s3}/quiet")
     duration = bench.run(quiet, "deliver")
     job, left = replace(quiet, target=f"{s3}/out"), 0
     chance = random.Random(7)
@@ -168,7 +184,8 @@ def test_killed_while_it_uploads(bench: Bench, s3: str) -> None:
 )
 def test_interrupted_while_it_uploads(bench: Bench, s3: str, number: int, package: str) -> None:
     """Ctrl-C, and the signal by which a worker cancels a run, abort the upload and give the workspace back."""
-    job = bench.job(f"{s3}/out", "workspace", package=package)
+    bench.have_fetched()
+    job = bench.job(f"{s3}/out", package=package)
     with running(job, Interrupt(number, after_bytes=17 << 20)) as run:
         word, _ = run.end()
     assert (word, run.process.exitcode) in (("interrupted", 0), ("deliver", -signal.SIGTERM))
@@ -177,7 +194,6 @@ def test_interrupted_while_it_uploads(bench: Bench, s3: str, number: int, packag
     assert list((bench.folder / "workspace" / "running").iterdir()) == []
     assert list((bench.folder / "workspace" / "incoming").iterdir()) == []
 
-    bench.sandbox.requests.clear()
     bench.run(job)
     assert bench.sandbox.requests["media/medias/files"] == 0
     check_places(bench, job)
@@ -189,7 +205,8 @@ def test_interrupted_while_the_store_says_nothing(
 ) -> None:
     """Ctrl-C need not wait for a store that has stopped taking what is sent; an upload in parts is aborted."""
     with stuck_proxy(s3_server.endpoint_url, after_bytes) as (endpoint, is_stuck):
-        job = bench.job(f"{s3}/out", "workspace", package=package)
+        bench.have_fetched()
+        job = bench.job(f"{s3}/out", package=package)
         slow = replace(job, environment={**job.environment, "AWS_ENDPOINT_URL": endpoint})
         with running(slow) as run:
             run.wait_for("deliver")
