@@ -261,6 +261,9 @@ def _add_workspace(commands: Any) -> None:
     command.add_argument(
         "--keep", type=_between(0, 1000), metavar="N", default=3, help="exports of each kind to keep (default: 3)"
     )
+    command.add_argument(
+        "--grace-hours", type=_between(0, 10_000), metavar="H", default=24, help="younger files stay (default: 24)"
+    )
     command.add_argument("--dry-run", action="store_true", help="remove nothing, say what would go")
 
 

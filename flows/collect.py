@@ -71,11 +71,12 @@ def collect(store: Store, keep: int, *, dry_run: bool = False, grace_seconds: fl
 def gc_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     """Carry out `outhaul workspace gc`."""
     store = find_workspace(arguments.workspace).open()
-    found = collect(store, arguments.keep, dry_run=arguments.dry_run)
+    found = collect(store, arguments.keep, dry_run=arguments.dry_run, grace_seconds=3600.0 * arguments.grace_hours)
     verb = "would go" if arguments.dry_run else "went"
     text = (
         f"{store.storage.shown}: {found.files:,} files, {size_text(found.bytes)} {verb}; "
-        f"{found.kept_files:,} files, {size_text(found.kept_bytes)} stay."
+        f"{found.kept_files:,} files, {size_text(found.kept_bytes)} stay, among them all of the last "
+        f"{arguments.grace_hours} hours."
     )
     return 0, text, {"dry_run": arguments.dry_run, **asdict(found)}
 

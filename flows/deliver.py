@@ -51,9 +51,9 @@ def deliver(package: Package, plan: Plan, target: Target, keep: int, workspace: 
     """
     storage, store = target.storage(), workspace.open()
     if plan.since and not package.tally.went_out.get("entries") and not package.removed:
-        package = package.model_copy(
-            update={"export_id": plan.since}
-        )  # nothing has changed since: that one still holds
+        same = package.model_copy(update={"export_id": plan.since})  # nothing has changed: that one still holds
+        if found := deliver_again(same, plan, storage):
+            return found
     if found := deliver_again(package, plan, storage):
         return found
     delivery = _deliver(package, plan, storage, store)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from importlib import metadata
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 import orjson
@@ -64,6 +64,13 @@ class Receipt(msgspec.Struct, frozen=True):
 FILES_BEGIN = b'  "files": ['
 _decode_listed = msgspec.json.Decoder(ListedFile).decode
 decode_manifest = msgspec.json.Decoder(Manifest).decode
+
+
+class _Latest(msgspec.Struct):
+    export_id: Annotated[str, msgspec.Meta(pattern="^[0-9a-f]{20}$")]
+    """Part of a path: nothing else gets there."""
+
+
 decode_receipt = msgspec.json.Decoder(Receipt).decode
 
 
@@ -80,8 +87,8 @@ def latest_export(storage: Storage, folder: str) -> str:
     if not storage.exists(path):
         return ""
     try:
-        return str(msgspec.json.decode(storage.read(path))["export_id"])
-    except (msgspec.MsgspecError, LookupError, TypeError):
+        return msgspec.json.decode(storage.read(path), type=_Latest).export_id
+    except msgspec.MsgspecError:
         raise RequestError(f"{storage.shown_path(path)} cannot be read; give the folder of one export.") from None
 
 

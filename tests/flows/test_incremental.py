@@ -18,7 +18,7 @@ from blocks.lease import holding
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from blocks.storage import Storage
 from blocks.workspace import Workspace
-from exporters.errors import BusyError
+from exporters.errors import BusyError, RequestError
 from flows.cli import main
 from flows.collect import collect
 from flows.results import Summary
@@ -305,3 +305,12 @@ def test_two_exports_are_told_apart(nightly: Nightly, capsys: pytest.CaptureFixt
     assert changed.id in text
     receipt = json.loads((Path(second.delivery.url) / "receipt.json").read_bytes())
     assert receipt["changes"]["changed"] == 1
+
+
+def test_a_pointer_leads_nowhere_else(nightly: Nightly) -> None:
+    """What somebody wrote into `latest.json` is not taken for a path: the run says that it cannot be read."""
+    first = nightly.run()
+    nightly.store.change_entry(nightly.entries[3].id, name="other.jpg")
+    (Path(first.delivery.url).parent / "latest.json").write_text('{"export_id": "../../elsewhere"}')
+    with pytest.raises(RequestError, match=r"latest\.json cannot be read"):
+        nightly.run()
