@@ -52,7 +52,8 @@ def _nights(url: str, platform: Connection, exporter: str) -> None:
         from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
 
         with prefect_test_harness(server_startup_timeout=120):
-            print(f"{'':<20}{'wall s':>8}{'of first':>10}{'requests':>10}{'MB read':>9}{'of first':>10}{'read':>8}{'sent':>8}")
+            heads = ("wall s", "of first", "requests", "MB", "of first", "fresh", "sent")
+            print(f"{'':<20}" + "".join(f"{one:>10}" for one in heads))
             whole: tuple[float, float] | None = None
             for night in NIGHTS:
                 platform.send(night)
@@ -64,8 +65,8 @@ def _nights(url: str, platform: Connection, exporter: str) -> None:
                 requests = sum((Counter(platform.recv()) - Counter(before)).values())
                 whole = whole or (seconds, size)
                 print(
-                    f"{night:<20}{seconds:>8.1f}{seconds / whole[0]:>10.1%}{requests:>10,}{size:>9,.1f}"
-                    f"{size / whole[1]:>10.1%}{summary.plan.fresh:>8,}{summary.delivery.moved_files:>8,}",
+                    f"{night:<20}{seconds:>10.1f}{seconds / whole[0]:>10.1%}{requests:>10,}{size:>10,.1f}"
+                    f"{size / whole[1]:>10.1%}{summary.plan.fresh:>10,}{summary.delivery.moved_files:>10,}",
                     flush=True,
                 )
 
@@ -110,7 +111,7 @@ def _change(sandbox: IdahSandbox, what: str) -> None:
         case "1% in a row":
             changed = entries[len(entries) // 2 :][:share]
         case "1% here and there":
-            changed = random.Random(1).sample(entries, share)  # noqa: S311 - the same at each run
+            changed = random.Random(1).sample(entries, share)
         case "deleted":
             with_some = next(entry for entry in entries[len(entries) // 3 :] if store.annotations_of(entry.id))
             store.delete_annotation(store.annotations_of(with_some.id)[0].id)

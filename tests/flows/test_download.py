@@ -159,9 +159,7 @@ class Work(Fetching):
         await self.run(self.reader, connections)
 
 
-def fetching(
-    reader: Reader, medias: Sequence[Media], store: Store, *, on_error: str, choice: str = "original"
-) -> Work:
+def fetching(reader: Reader, medias: Sequence[Media], store: Store, *, on_error: str, choice: str = "original") -> Work:
     request = SimpleNamespace(on_error=on_error, media=choice)
     plan = cast("Any", SimpleNamespace(request=request, source={"platform": "test"}))
     work = Work([(f"entry of {one.id}", one) for one in medias], plan, store)
