@@ -40,7 +40,7 @@ def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugs]:
 def product(summary: Summary) -> dict[str, bytes]:
     """What the package has, delivered as a directory."""
     folder = Path(summary.delivery.url)
-    ours = ("manifest.json", "receipt.json")
+    ours = ("manifest.json", "receipt.json", "contents.jsonl")
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -44,7 +44,8 @@ def file_of(summary: Summary) -> Path:
 def delivered(exports: Exports, to: str) -> dict[str, bytes]:
     """What was delivered, without the papers and the folder that is named by them."""
     files = exports.delivered(to)
-    return {name.split("/", 2)[2]: data for name, data in files.items() if not name.endswith("manifest.json")}
+    papers = ("manifest.json", "contents.jsonl")
+    return {name.split("/", 2)[2]: data for name, data in files.items() if not name.endswith(papers)}
 
 
 @pytest.fixture(scope="module")
