@@ -139,8 +139,6 @@ def _convert(
     once: Any = transform
     again: Any = transform.with_options(refresh_cache=True)
     transforming = [once.submit(*shard, plan, workspace) for shard in shards]
-    for future in downloading:
-        future.result()  # what went wrong there says more than that somebody waited for it in vain
     for future in downloading:  # what is wrong with a file is to be heard, not that transform had to do without
         future.result()
     converted = [future.result() for future in transforming]
