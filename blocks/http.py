@@ -13,15 +13,17 @@ import random
 import ssl
 import urllib.parse
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable, Container, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Iterable, Iterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from typing import TypeVar
+from importlib import metadata
+from typing import Protocol, TypeVar
 from urllib.parse import quote
 
 import aiohttp
 from yarl import URL
 
+from blocks import stopping
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
 
 ATTEMPTS = 4
@@ -31,7 +33,10 @@ LONGEST_WAIT_SECONDS = 60.0
 """A server that asks for more is left to the retries of the task, and to the next run."""
 CHUNK_BYTES = 256 * 1024
 
+C = TypeVar("C")
 T = TypeVar("T")
+
+Step = Coroutine[None, None, Sequence[T]]
 
 
 class UnauthorizedError(RequestError):
@@ -68,6 +73,17 @@ async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPT
                 raise
             await asyncio.sleep(wait_seconds(number, error.delay_seconds))
     return await attempt()
+
+
+def stepwise(connection: AbstractAsyncContextManager[C], work: Callable[[C], Iterator[Step[T]]]) -> Iterator[T]:
+    """What each step of a work over one connection brings, to those who are no coroutine; a run that ends, ends it."""
+    with asyncio.Runner() as runner:
+        client = runner.run(connection.__aenter__())
+        try:
+            for step in work(client):
+                yield from runner.run(stopping.watched(step))
+        finally:
+            runner.run(connection.__aexit__(None, None, None))
 
 
 async def together(*work: Awaitable[T]) -> list[T]:
@@ -125,6 +141,37 @@ def proxy_for(url: str, given: str = "") -> str | None:
     if not target.hostname or urllib.request.proxy_bypass_environment(target.netloc):  # type: ignore[attr-defined]
         return None
     return urllib.request.getproxies_environment().get(target.scheme)
+
+
+class Settings(Protocol):
+    """What the connections of a platform are opened with."""
+
+    @property
+    def connections(self) -> int: ...
+    @property
+    def timeout_seconds(self) -> float: ...
+    @property
+    def verify_ssl(self) -> bool: ...
+    @property
+    def ca_bundle(self) -> str: ...
+    @property
+    def user_agent(self) -> str: ...
+
+
+def session(settings: Settings, cookies: aiohttp.abc.AbstractCookieJar | None = None) -> aiohttp.ClientSession:
+    """Connections to a platform; closed by whoever asked for them."""
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(limit=settings.connections, ssl=tls(settings.verify_ssl, settings.ca_bundle)),
+        timeout=silence(settings.timeout_seconds),
+        cookie_jar=cookies,
+        read_bufsize=CHUNK_BYTES,
+        headers={"User-Agent": settings.user_agent or f"outhaul/{metadata.version('outhaul')}"},
+    )
+
+
+def silence(seconds: float) -> aiohttp.ClientTimeout:
+    """However long an answer takes in all, it may be silent for so long."""
+    return aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=seconds)
 
 
 @asynccontextmanager

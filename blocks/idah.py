@@ -174,17 +174,14 @@ class IdahSource(Source):
     def read(
         self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice, where: Where = NO_FILTERS
     ) -> Iterator[Entry | Withdrawn]:
-        with asyncio.Runner() as runner:
-            connection = connect(self._connection())
-            client = runner.run(connection.__aenter__())
-            try:
-                reading, done = Reading(client, dataset, where, media), 0
-                while done < len(listing):
-                    piece = [from_line(line) for line in listing[done : done + reading.at_once]]
-                    yield from runner.run(stopping.watched(reading.read(piece)))
-                    done += len(piece)
-            finally:
-                runner.run(connection.__aexit__(None, None, None))
+        def work(client: IdahClient) -> Iterator[http.Step[Entry | Withdrawn]]:
+            reading, done = Reading(client, dataset, where, media), 0
+            while done < len(listing):
+                piece = [from_line(line) for line in listing[done : done + reading.at_once]]
+                yield reading.read(piece)
+                done += len(piece)
+
+        yield from http.stepwise(connect(self._connection()), work)
 
     def key_of(self, line: bytes) -> str:
         return key_of(line)

@@ -13,7 +13,6 @@ from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequenc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from importlib import metadata
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
@@ -248,17 +247,7 @@ class IdahClient:
 
 @asynccontextmanager
 async def connect(connection: Connection) -> AsyncIterator[IdahClient]:
-    timeout = aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=connection.timeout_seconds)
-    connector = aiohttp.TCPConnector(
-        limit=connection.connections, ssl=http.tls(connection.verify_ssl, connection.ca_bundle)
-    )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=timeout,
-        auto_decompress=True,
-        read_bufsize=http.CHUNK_BYTES,
-        headers={"User-Agent": connection.user_agent or f"outhaul/{metadata.version('outhaul')}"},
-    ) as session:
+    async with http.session(connection) as session:
         yield IdahClient(connection, session)
 
 

@@ -147,15 +147,11 @@ class AngoSource(Source):
         media: MediaChoice,  # noqa: ARG002 - an entry has one file
         where: Where = NO_FILTERS,  # noqa: ARG002 - the listing has been filtered
     ) -> Iterator[Entry | Withdrawn]:
-        with asyncio.Runner() as runner:
-            connection = connect(self._connection())
-            client = runner.run(connection.__aenter__())
-            try:
-                reading = Reading(client, Project(dataset, self.only_key_frames))
-                for piece in pieces(listing):
-                    yield from runner.run(stopping.watched(reading.read(piece)))
-            finally:
-                runner.run(connection.__aexit__(None, None, None))
+        def work(client: AngoClient) -> Iterator[http.Step[Entry | Withdrawn]]:
+            reading = Reading(client, Project(dataset, self.only_key_frames))
+            return map(reading.read, pieces(listing))
+
+        yield from http.stepwise(connect(self._connection()), work)
 
     @asynccontextmanager
     async def open_media(self) -> AsyncIterator[MediaReader]:

@@ -9,7 +9,6 @@ import hashlib
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib import metadata
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -152,7 +151,6 @@ class AngoClient:
     async def _ask(self, path: str, query: Query, timeout_seconds: float | None = None) -> dict[str, msgspec.Raw]:
         """The data of an answer."""
         url = URL(f"{self._base}{path}" + (f"?{urlencode(query)}" if query else ""), encoded=True)
-        silence = timeout_seconds or self._connection.timeout_seconds
 
         async def attempt() -> dict[str, msgspec.Raw]:
             async with (
@@ -162,7 +160,7 @@ class AngoClient:
                     headers={"apikey": self._connection.api_key},
                     allow_redirects=False,
                     proxy=http.proxy_for(self._connection.url, self._connection.proxy),
-                    timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=silence),
+                    timeout=http.silence(timeout_seconds or self._connection.timeout_seconds),
                 ) as response,
             ):
                 return self._data(response, await response.read(), path)
@@ -214,15 +212,5 @@ class _Identified(msgspec.Struct):
 
 @asynccontextmanager
 async def connect(connection: Connection) -> AsyncIterator[AngoClient]:
-    connector = aiohttp.TCPConnector(
-        limit=connection.connections, ssl=http.tls(connection.verify_ssl, connection.ca_bundle)
-    )
-    async with aiohttp.ClientSession(
-        connector=connector,
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=connection.timeout_seconds),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        trust_env=False,
-        read_bufsize=http.CHUNK_BYTES,
-        headers={"User-Agent": connection.user_agent or f"outhaul/{metadata.version('outhaul')}"},
-    ) as session:
+    async with http.session(connection, aiohttp.DummyCookieJar()) as session:
         yield AngoClient(connection, session)

@@ -15,7 +15,8 @@ from typing import Any
 
 from PIL import Image
 
-from blocks.sandbox.picture import paint
+from blocks.sandbox.avi import write_avi
+from blocks.sandbox.picture import encode, paint
 from blocks.sandbox.scenes import SKIES
 from blocks.sandbox.shapes import CATEGORIES, Box, Polygon, SceneObject
 
@@ -103,6 +104,16 @@ class Clip:
         pairs = zip(self.pieces, shown, strict=True)
         objects = [SceneObject(piece.category, shape) for piece, shape in pairs if shape is not None]
         return paint((self.width, self.height), SKIES[self.sky], objects)
+
+    def video(self) -> bytes:
+        """The clip as an AVI file. Most frames show what the one before them shows, and are encoded once."""
+        encoded: dict[tuple[Drawn | None, ...], bytes] = {}
+        frames = []
+        for shown in self.frames():
+            if shown not in encoded:
+                encoded[shown] = encode(self.picture(shown), "jpeg")
+            frames.append(encoded[shown])
+        return write_avi(frames, width=self.width, height=self.height, fps=self.fps)
 
 
 def is_negative_clip(index: int) -> bool:

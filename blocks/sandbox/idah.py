@@ -7,7 +7,6 @@ out: everything that writes, the jobs of the ``media`` service, and the contents
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -21,7 +20,7 @@ from blocks.sandbox.idah_auth import DEMO_API_KEY, DEMO_EMAIL, DEMO_PASSWORD, Id
 from blocks.sandbox.idah_store import IdahStore
 from blocks.sandbox.idah_wire import WireError
 from blocks.sandbox.misbehaviour import LOGIN_PAGE, login_page, page
-from blocks.sandbox.traffic import Hook, Traffic
+from blocks.sandbox.traffic import Hook, Traffic, Watched
 
 __all__ = ["DEMO_API_KEY", "DEMO_EMAIL", "DEMO_PASSWORD", "Chaos", "Fault", "IdahSandbox"]
 
@@ -33,7 +32,7 @@ MEDIA_INFO = "media/medias/info"
 _PLAIN = (f"{PREFIX}{MEDIA_FILES}/", f"{PREFIX}sync/exports/formats")
 
 
-class IdahSandbox:
+class IdahSandbox(Watched):
     """One project with ``datasets`` image datasets of ``entries`` each; the same arguments serve the same bytes.
 
     ``video_datasets`` of ``video_entries`` each follow behind them. ``latency_seconds`` passes before every answer.
@@ -81,27 +80,6 @@ class IdahSandbox:
         self._traffic = Traffic(PREFIX, latency_seconds, self.auth.expire_token)
         self._answers = Answers(self.store, self.auth, honours_ranges=honours_ranges)
         self._behind_proxy = behind_proxy
-
-    @property
-    def faults(self) -> list[Fault]:
-        return self._traffic.faults
-
-    @property
-    def chaos(self) -> Chaos | None:
-        """What hits requests by chance, where no fault of ``faults`` does."""
-        return self._traffic.chaos
-
-    @chaos.setter
-    def chaos(self, chaos: Chaos | None) -> None:
-        self._traffic.chaos = chaos
-
-    @property
-    def requests(self) -> Counter[str]:
-        return self._traffic.requests
-
-    @property
-    def peaks(self) -> Counter[str]:
-        return self._traffic.peaks
 
     def on_request(self, pattern: str, action: Callable[[IdahStore], object], nth: int = 1) -> Hook:
         """Calls ``action`` with the store right before the ``nth`` request is answered that matches ``pattern``.

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
-from blocks.sandbox.avi import write_avi
 from blocks.sandbox.bodies import Body
 from blocks.sandbox.clips import Clip, Drawn, Piece, count_pieces, draw_clip
 from blocks.sandbox.idah_gallery import ORIGINAL, Content
@@ -96,7 +95,7 @@ class Reel:
     def _media(self, index: int, key: str) -> bytes:
         clip = self.clip(index)
         if key == ORIGINAL:
-            return _video(clip)
+            return clip.video()
         if key == THUMBNAIL:
             return encode(thumbnail(clip.picture(next(clip.frames()))), "jpeg")
         if key == MASTER:
@@ -134,17 +133,6 @@ def _drawn(shape: Drawn, frame: int, clip: Clip) -> dict[str, Any]:
     if isinstance(shape, Box) and (shape.angle or frame % 2 == 0):
         return {"angle": shape.angle, "points": points}
     return {"points": points}
-
-
-def _video(clip: Clip) -> bytes:
-    """Most frames show what the one before them shows, and are encoded once."""
-    encoded: dict[tuple[Drawn | None, ...], bytes] = {}
-    frames = []
-    for shown in clip.frames():
-        if shown not in encoded:
-            encoded[shown] = encode(clip.picture(shown), "jpeg")
-        frames.append(encoded[shown])
-    return write_avi(frames, width=clip.width, height=clip.height, fps=clip.fps)
 
 
 def _master(clip: Clip) -> str:

@@ -39,6 +39,33 @@ class Hook:
                 self.action()
 
 
+class Watched:
+    """A platform whose traffic tests look at and meddle with."""
+
+    _traffic: Traffic
+
+    @property
+    def faults(self) -> list[Fault]:
+        return self._traffic.faults
+
+    @property
+    def chaos(self) -> Chaos | None:
+        """What hits requests by chance, where no fault of ``faults`` does."""
+        return self._traffic.chaos
+
+    @chaos.setter
+    def chaos(self, chaos: Chaos | None) -> None:
+        self._traffic.chaos = chaos
+
+    @property
+    def requests(self) -> Counter[str]:
+        return self._traffic.requests
+
+    @property
+    def peaks(self) -> Counter[str]:
+        return self._traffic.peaks
+
+
 class Traffic:
     """Counts requests, delays them, and lets the first fault that strikes answer, or else ``chaos``.
 

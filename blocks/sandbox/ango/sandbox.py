@@ -6,7 +6,6 @@ Socket.IO with its plug-in sessions, has its place in ``application`` and comes 
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -20,15 +19,14 @@ from blocks.sandbox.ango.links import LIFETIME_SECONDS, Links
 from blocks.sandbox.ango.query import Query
 from blocks.sandbox.ango.tasks import Project
 from blocks.sandbox.ango.wire import HubError
-from blocks.sandbox.faults import Chaos, Fault
 from blocks.sandbox.misbehaviour import LOGIN_PAGE, login_page
-from blocks.sandbox.traffic import Hook, Traffic
+from blocks.sandbox.traffic import Hook, Traffic, Watched
 
 PREFIX = "/v2/"
 DEMO_API_KEY = uuid("c0ffee", "sandbox")
 
 
-class AngoSandbox:
+class AngoSandbox(Watched):
     """Three projects: ``tasks`` images, ``video_tasks`` clips, ``document_tasks`` texts, sounds and PDF files.
 
     The same arguments serve the same rows, but for the signatures of links. A project of no tasks is left out, unless
@@ -70,27 +68,6 @@ class AngoSandbox:
     def rows(self, kind: str = "image", **asked: object) -> Iterator[bytes]:
         """The rows of an export of this project, as they would be sent now; ``asked`` as in ``Query``."""
         return self.project(kind).rows(Query(**asked), self.links, 0)  # type: ignore[arg-type]
-
-    @property
-    def faults(self) -> list[Fault]:
-        return self._traffic.faults
-
-    @property
-    def chaos(self) -> Chaos | None:
-        """What hits requests of the REST interface by chance, where no fault of ``faults`` does."""
-        return self._traffic.chaos
-
-    @chaos.setter
-    def chaos(self, chaos: Chaos | None) -> None:
-        self._traffic.chaos = chaos
-
-    @property
-    def requests(self) -> Counter[str]:
-        return self._traffic.requests
-
-    @property
-    def peaks(self) -> Counter[str]:
-        return self._traffic.peaks
 
     def on_request(self, pattern: str, action: Callable[[], object], nth: int = 1) -> Hook:
         """Calls ``action`` right before the ``nth`` request is answered that matches ``pattern``, as of a fault."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any
 
-from blocks.sandbox.ango import documents, pictures, videos
+from blocks.sandbox.ango import documents, pictures
 from blocks.sandbox.ango.answers import ANNOTATORS, LABEL_STAGE, REVIEW_STAGE, Row
 from blocks.sandbox.ango.ids import long_id, moment, uuid
 from blocks.sandbox.ango.links import Links
@@ -176,7 +176,7 @@ class Project:
     def _file(self, index: int, page: int) -> tuple[Body, str]:
         match self.kind:
             case "video":
-                return Body.of(videos.video(draw_clip(self.seed, index))), "video/x-msvideo"
+                return Body.of(draw_clip(self.seed, index).video()), "video/x-msvideo"
             case "documents":
                 document = documents.draw_document(self.seed, index)
                 return Body.of(document.file()), document.mime_type

@@ -8,9 +8,7 @@ from typing import Any
 
 from blocks.sandbox.ango.answers import Pen, Row
 from blocks.sandbox.ango.pictures import geometry, turned
-from blocks.sandbox.avi import write_avi
 from blocks.sandbox.clips import Clip, Drawn, Piece
-from blocks.sandbox.picture import encode
 from blocks.sandbox.shapes import Box, SceneObject
 
 
@@ -31,17 +29,6 @@ def annotate(pen: Pen, clip: Clip, rng: random.Random, *, only_key_frames: bool)
         "classifications": _weather(pen, clip, rng) if clip.time_of_day else [],
         "relations": [{"from": ids[0], "to": ids[1], "page": 8, **relation}] if len(ids) > 1 else [],
     }
-
-
-def video(clip: Clip) -> bytes:
-    """Most frames show what the one before them shows, and are encoded once."""
-    encoded: dict[tuple[Drawn | None, ...], bytes] = {}
-    frames = []
-    for shown in clip.frames():
-        if shown not in encoded:
-            encoded[shown] = encode(clip.picture(shown), "jpeg")
-        frames.append(encoded[shown])
-    return write_avi(frames, width=clip.width, height=clip.height, fps=clip.fps)
 
 
 def _tool(pen: Pen, piece: Piece, object_id: str, metadata: Row, frame: int, shape: Drawn, is_gone: bool) -> Row:
