@@ -15,7 +15,7 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from blocks.storage import Storage, is_partial
+from blocks.storage import Storage, is_partial, written_at
 from blocks.storage_errors import translated
 from blocks.store import INCOMING, Store
 from exporters.errors import OuthaulError
@@ -41,10 +41,8 @@ def sweep_target(storage: Storage, folder: str, *, is_first: bool = True) -> Non
     Only the first attempt aborts uploads: of two runs that do so to each other, both get through the second time.
     """
     if storage.is_local:
-        for place in (
-            "",
-            folder.rpartition("/")[0],
-        ):  # where it was tried out whether one may write; where the pointer is
+        # Where it was tried out whether one may write, and where the pointer is.
+        for place in ("", folder.rpartition("/")[0]):
             sweep(Path(storage.path(place)))
     elif storage.is_s3:
         _sweep_partials(storage, "", prefix=".outhaul-")  # in one request, whatever else the bucket holds
@@ -68,10 +66,8 @@ def _sweep_partials(storage: Storage, folder: str, **which: str) -> None:
 
 def _is_old(info: dict[str, Any]) -> bool:
     """Whether a file was written over a day ago, where the store says when."""
-    written = info.get("LastModified", info.get("mtime"))
-    if isinstance(written, datetime):
-        written = written.timestamp()
-    return isinstance(written, int | float) and written < time.time() - LONGEST_SECONDS
+    written = written_at(info)
+    return written is not None and written < time.time() - LONGEST_SECONDS
 
 
 def _abort_uploads(storage: Storage, folder: str, age: timedelta = timedelta()) -> None:

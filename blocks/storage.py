@@ -64,6 +64,14 @@ def chunks_of(handle: IO[bytes]) -> Iterator[bytes]:
     return iter(lambda: handle.read(CHUNK_BYTES), b"")
 
 
+def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The lines that end in these bytes; what follows the last end of a line is none."""
+    rest = b""
+    for chunk in chunks:
+        *lines, rest = (rest + chunk).split(b"\n")
+        yield from lines
+
+
 class Storage:
     """A folder at a URL. Paths given to methods are relative to it, with `/` between folders."""
 

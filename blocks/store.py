@@ -18,12 +18,13 @@ import secrets
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import IO
 
 import msgspec
 import zstandard
 
 from blocks import stopping
-from blocks.storage import CHUNK_BYTES, Storage, chunks_of
+from blocks.storage import Storage, chunks_of, lines_of
 from blocks.storage_errors import translated
 from exporters.errors import FatalError
 from exporters.pictures.upright import MediaFile
@@ -70,14 +71,17 @@ class Store:
         Raises:
             FatalError: after the last line, when they are not the lines that were saved.
         """
-        digest, rest = hashlib.sha256(), b""
+        digest = hashlib.sha256()
+
+        def chunks(reader: IO[bytes]) -> Iterator[bytes]:
+            for chunk in chunks_of(reader):
+                stopping.check()
+                digest.update(chunk)
+                yield chunk
+
         try:
             with self.storage.open(name) as handle, zstandard.ZstdDecompressor().stream_reader(handle) as reader:
-                while chunk := reader.read(CHUNK_BYTES):
-                    stopping.check()
-                    digest.update(chunk)
-                    *lines, rest = (rest + chunk).split(b"\n")
-                    yield from lines
+                yield from lines_of(chunks(reader))
             damaged = digest.hexdigest() not in name
         except zstandard.ZstdError:
             damaged = True

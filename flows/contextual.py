@@ -36,7 +36,7 @@ from flows import progress
 from flows.contents import lines_of
 from flows.contextual_messages import Broke, Delayed, Done, FetchedEntries, Job
 from flows.contextual_process import run_process
-from flows.contextual_secrets import public_digest, secrets_of, with_paths
+from flows.contextual_secrets import secrets_of, with_paths
 from flows.fetch import load_datasets
 from flows.index import Member, Run
 from flows.outcomes import load_outcomes
@@ -59,12 +59,10 @@ def facts(task: dict[str, Any]) -> list[Any]:
     """All that the product depends on, the plug-in's code included."""
     plan = task["plan"]
     request = plan.request
-    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
     fetched = [[one.sha256, one.shard.dataset_index] for one in task["fetched"]]
     files = [one.sha256 for one in task["files"]]
     asked = [plan.datasets, request.media, request.on_error, plan.name, plan.source]
-    signed = public_digest(plan.exporter_options())
-    return [metadata.version("outhaul"), *exporter, fetched, files, *asked, signed]
+    return [metadata.version("outhaul"), *plan.exporter_facts, fetched, files, *asked]
 
 
 @task(

@@ -10,11 +10,10 @@ from collections.abc import Sequence
 
 import msgspec
 
-from blocks.scratch import scratch_database
 from blocks.storage import Storage
 from blocks.store import Store
 from exporters import RequestError
-from flows.diff import delivered_lines
+from flows.diff import delivered_lines, earlier
 from flows.results import FetchedShard, Plan
 from flows.revision import decode_ledger
 
@@ -36,22 +35,13 @@ def split_baseline(
             f"give the deltas another --name."
         )
     baselines = []
-    columns = "dataset text, entry text, sha256 text, seen integer default 0, primary key (dataset, entry)"
-    with scratch_database(f"create table before ({columns}) without rowid") as known:
-        rows = ((line.dataset, line.entry, line.sha256) for line in lines)
-        known.executemany("insert into before (dataset, entry, sha256) values (?, ?, ?)", rows)
+    with earlier(lines) as known:
         for shard in fetched:
             dataset_id = plan.dataset_ids[shard.shard.dataset_index]
-            found = []
-            for line in store.load_lines(shard.ledger):
-                key = (dataset_id, decode_ledger(line)[3])
-                row = known.execute("select sha256 from before where dataset = ? and entry = ?", key).fetchone()
-                if row:
-                    known.execute("update before set seen = 1 where dataset = ? and entry = ?", key)
-                    found.append(msgspec.json.encode((key[1], row[0])))
-            baselines.append(store.save_lines(found)[0])
-        gone = known.execute("select dataset, entry from before where not seen order by dataset, entry")
-        return tuple(baselines), tuple({"dataset": dataset, "entry": entry} for dataset, entry in gone)
+            entries = (decode_ledger(line)[3] for line in store.load_lines(shard.ledger))
+            found = ((entry, known.take(dataset_id, entry)) for entry in entries)
+            baselines.append(store.save_lines(msgspec.json.encode(pair) for pair in found if pair[1])[0])
+        return tuple(baselines), tuple({"dataset": dataset, "entry": entry} for dataset, entry in known.left())
 
 
 def load_baseline(path: str, store: Store) -> dict[str, str]:

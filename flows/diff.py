@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 import msgspec
 
 from blocks.scratch import scratch_database
-from blocks.storage import Storage
+from blocks.storage import Storage, lines_of
 from exporters import RequestError
 from flows.contents import CONTENTS, Line, decode_line
 from flows.manifest import MANIFEST, decode_manifest, export_folder
@@ -18,6 +20,36 @@ from flows.results import Changes
 Kind = Literal["added", "changed", "removed"]
 Change = tuple[Kind, str, str]
 """What happened to the entry of this dataset and id."""
+
+
+class Earlier:
+    """The entries of an earlier export, on disk; those that are taken are told from those that are left."""
+
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+
+    def take(self, dataset: str, entry: str) -> str | None:
+        """The digest of an entry's content; None when there was none."""
+        key = (dataset, entry)
+        row = self._database.execute("select sha256 from before where dataset = ? and entry = ?", key).fetchone()
+        if row is None:
+            return None
+        self._database.execute("update before set seen = 1 where dataset = ? and entry = ?", key)
+        sha256: str = row[0]
+        return sha256
+
+    def left(self) -> Iterator[tuple[str, str]]:
+        """Dataset and id of each that was not taken, in their order."""
+        return self._database.execute("select dataset, entry from before where not seen order by dataset, entry")
+
+
+@contextmanager
+def earlier(lines: Iterable[Line]) -> Iterator[Earlier]:
+    columns = "dataset text, entry text, sha256 text, seen integer default 0, primary key (dataset, entry)"
+    with scratch_database(f"create table before ({columns}) without rowid") as database:
+        rows = ((line.dataset, line.entry, line.sha256) for line in lines)
+        database.executemany("insert into before (dataset, entry, sha256) values (?, ?, ?)", rows)
+        yield Earlier(database)
 
 
 class Difference:
@@ -31,20 +63,14 @@ class Difference:
 
     def entries(self) -> Iterator[Change]:
         """Every entry that is not the same in both: in the order of the later export, then those that are gone."""
-        columns = "dataset text, entry text, sha256 text, seen integer default 0, primary key (dataset, entry)"
-        with scratch_database(f"create table before ({columns}) without rowid") as known:
-            rows = ((line.dataset, line.entry, line.sha256) for line in self._counted(self._before, 0))
-            known.executemany("insert into before (dataset, entry, sha256) values (?, ?, ?)", rows)
+        with earlier(self._counted(self._before, 0)) as known:
             for line in self._counted(self._after, 1):
-                key = (line.dataset, line.entry)
-                row = known.execute("select sha256 from before where dataset = ? and entry = ?", key).fetchone()
-                if row:
-                    known.execute("update before set seen = 1 where dataset = ? and entry = ?", key)
-                if row and row[0] == line.sha256:
+                sha256 = known.take(line.dataset, line.entry)
+                if sha256 == line.sha256:
                     self._counts["unchanged"] += 1
                 else:
-                    yield self._change("changed" if row else "added", *key)
-            for key in known.execute("select dataset, entry from before where not seen order by dataset, entry"):
+                    yield self._change("changed" if sha256 else "added", line.dataset, line.entry)
+            for key in known.left():
                 yield self._change("removed", *key)
 
     def changes(self) -> Changes:
@@ -76,14 +102,7 @@ def compare(before: Iterable[Line], after: Iterable[Line], since: str) -> Change
 def delivered_lines(storage: Storage, folder: str) -> Iterator[Line] | None:
     """What a delivered export is of; None when an older version delivered it, and does not say."""
     path = f"{folder}{CONTENTS}"
-    return _lines(storage, path) if storage.exists(path) else None
-
-
-def _lines(storage: Storage, path: str) -> Iterator[Line]:
-    rest = b""
-    for chunk in storage.stream(path):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from map(decode_line, whole)
+    return map(decode_line, lines_of(storage.stream(path))) if storage.exists(path) else None
 
 
 def open_export(storage: Storage) -> tuple[str, Iterator[Line]]:

@@ -17,7 +17,7 @@ from exporters.model import Dataset, Entry, decode_dataset, decode_entry, encode
 from exporters.survey import ShardIndex
 from exporters.tally import Counters
 from flows import progress
-from flows.memory import note_shard, scope_of
+from flows.memory import note_shard
 from flows.policy import PATIENT, digest, one_at_a_time
 from flows.results import FetchedShard, Former, Plan, ShardPlan
 from flows.revision import Place, decode_kept, ledger_line
@@ -52,7 +52,7 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
         shard=shard, path=path, sha256=sha256, index=index, ledger=ledger, withdrawn=withdrawn, **reading.counts
     )
     if plan.tells_changes:
-        note_shard(store, scope_of(plan.source, dataset.id, plan.where, plan.request.media), fetched)
+        note_shard(plan, fetched, store)
     return fetched
 
 
@@ -68,8 +68,7 @@ def _unchanged(shard: ShardPlan, former: Former, plan: Plan, store: Store) -> Fe
 
 
 def _index_path(plan: Plan, sha256: str) -> str:
-    exporter = [plan.request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
-    return f"indexes/{digest(metadata.version('outhaul'), sha256, exporter)}"
+    return f"indexes/{digest(metadata.version('outhaul'), sha256, plan.exporter_facts)}"
 
 
 class Reading:

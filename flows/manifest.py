@@ -10,7 +10,7 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 
-from blocks.storage import Storage
+from blocks.storage import Storage, lines_of
 from exporters import RequestError
 from exporters.model import Dataset
 from exporters.naming import RULE
@@ -106,14 +106,12 @@ def manifest_head(storage: Storage, folder: str) -> dict[str, Any]:
 
 def listed_files(storage: Storage, folder: str) -> Iterator[ListedFile]:
     """The files that an export's manifest lists, one after the other; it has each on a line of its own."""
-    rest, has_begun = b"", False
-    for chunk in storage.stream(f"{folder}{MANIFEST}"):
-        *lines, rest = (rest + chunk).split(b"\n")
-        for line in lines:
-            if not has_begun:
-                has_begun = line == FILES_BEGIN
-            elif line.startswith(b"    {"):
-                yield _decode_listed(line.rstrip(b","))
+    has_begun = False
+    for line in lines_of(storage.stream(f"{folder}{MANIFEST}")):
+        if not has_begun:
+            has_begun = line == FILES_BEGIN
+        elif line.startswith(b"    {"):
+            yield _decode_listed(line.rstrip(b","))
 
 
 def manifest_chunks(

@@ -63,15 +63,15 @@ def recall_shards(store: Store, scope: str) -> list[Former]:
     return [shard for shard in found if all(map(store.storage.exists, (shard.path, shard.ledger)))]
 
 
-def note_shard(store: Store, scope: str, shard: FetchedShard) -> None:
+def note_shard(plan: Plan, shard: FetchedShard, store: Store) -> None:
     """Remember a shard at once: this run may be killed before it has read the others."""
+    scope = _scopes(plan)[shard.shard.dataset_index]
     _write(store, f"read/{scope}/{digest(shard.shard.listing)[:32]}", _SHARDS.dump_json([shard.as_former()]))
 
 
 def settle_shards(plan: Plan, fetched: Sequence[FetchedShard], store: Store) -> None:
     """Remember that all shards of a plan have been read, and these are the latest."""
-    for number, dataset_id in enumerate(plan.dataset_ids):
-        scope = scope_of(plan.source, dataset_id, plan.where, plan.request.media)
+    for number, scope in enumerate(_scopes(plan)):
         before = store.storage.files(f"read/{scope}")
         shards = [one.as_former() for one in fetched if one.shard.dataset_index == number]
         _write(store, f"read/{scope}/{ALL}", _SHARDS.dump_json(shards))
@@ -116,18 +116,23 @@ def note_export(
         package=package,
         media_bytes=summary.media_bytes,
         is_final=not (package.tally.has_faults or any(shard.withdrawn.came_in for shard in fetched)),
-        scopes=tuple(scope_of(plan.source, one, plan.where, plan.request.media) for one in plan.dataset_ids),
+        scopes=_scopes(plan),
         kept=tuple(dict.fromkeys(paths)),
     )
     _write(store, _export_path(plan, [shard.sha256 for shard in fetched]), made.model_dump_json().encode())
 
 
+def _scopes(plan: Plan) -> tuple[str, ...]:
+    """Those of its datasets, in their order."""
+    return tuple(scope_of(plan.source, one, plan.where, plan.request.media) for one in plan.dataset_ids)
+
+
 def _export_path(plan: Plan, contents: Sequence[str]) -> str:
     """A name for all that a package depends on but the media, which are never others under their name."""
     request = plan.request
-    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
     asked = [plan.name, plan.since, plan.where, request.media, request.package, request.on_error, request.strict]
-    return f"{EXPORTS}/{digest(metadata.version('outhaul'), plan.source, plan.datasets, contents, exporter, asked)}"
+    content = [plan.source, plan.datasets, contents, plan.exporter_facts]
+    return f"{EXPORTS}/{digest(metadata.version('outhaul'), *content, asked)}"
 
 
 def _recalled(store: Store, name: str, form: TypeAdapter[T]) -> T | None:

@@ -14,6 +14,7 @@ from exporters import read_options, registry
 from exporters.plugins import AnyExporter
 from exporters.shard import MediaChoice
 from exporters.tally import Tally
+from flows.contextual_secrets import public_digest
 
 PackageKind = Literal["zip", "tar", "directory"]
 ErrorPolicy = Literal["fail", "skip"]
@@ -110,6 +111,12 @@ class Plan(Frozen):
     def fresh(self) -> int:
         """Entries that are to be read; what an earlier run has read of the others still holds."""
         return sum(shard.fresh for shard in self.shards)
+
+    @property
+    def exporter_facts(self) -> list[Any]:
+        """Which exporter, of which code, with which options: what its work depends on beside what it is given."""
+        signed = public_digest(self.exporter_options())
+        return [self.request.exporter, self.exporter().version, self.code_digest, self.options_digest, signed]
 
     def exporter_options(self) -> Any:
         """The exporter's options, as its own model has them."""

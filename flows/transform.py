@@ -33,10 +33,9 @@ def facts(task: dict[str, Any]) -> list[Any]:
     """All that the parts of a shard depend on."""
     request, media = task["plan"].request, task["media"]
     plan = task["plan"]
-    exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options_digest]
     fetched = [task["fetched"].sha256, media and media.sha256, task["placement"]]
     known = [task["dataset"], task["baseline"]]
-    return [metadata.version("outhaul"), *fetched, *known, *exporter, request.media, request.on_error]
+    return [metadata.version("outhaul"), *fetched, *known, *plan.exporter_facts, request.media, request.on_error]
 
 
 @task(

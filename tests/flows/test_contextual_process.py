@@ -173,10 +173,10 @@ def test_a_hanging_exporter_is_stopped(tmp_path: Path, plug: Plugs) -> None:
     """)
     started = time.monotonic()
     with pytest.raises(
-        FatalError, match=r"still running after 2 seconds and was stopped; .*--option time_limit_seconds"
+        FatalError, match=r"still running after 10 seconds and was stopped; .*--option time_limit_seconds"
     ):
-        run(job(tmp_path), time_limit=2)
-    assert time.monotonic() - started < 30
+        run(job(tmp_path), time_limit=10)  # of which a busy machine takes some to start it
+    assert time.monotonic() - started < 60
     assert is_gone(int(pid.read_text()))
 
 

@@ -140,7 +140,8 @@ def delivered(exports: Exports, platform: Platform, exporter: str) -> dict[str, 
     summary = exports.run(platform.source, exporter=exporter, package="directory")
     folder = Path(summary.delivery.url)
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    return {name: data for name, data in found.items() if name not in ("manifest.json", "receipt.json")}
+    beside = ("contents.jsonl", "manifest.json", "receipt.json")
+    return {name: data for name, data in found.items() if name not in beside}
 
 
 @pytest.mark.usefixtures("documented")
