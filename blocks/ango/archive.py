@@ -7,15 +7,19 @@ beginning does not tell enough.
 
 from __future__ import annotations
 
+import os
 import struct
 import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import IO
 
 from blocks.storage_errors import translated
 from exporters.errors import FatalError, RetriableError
+from exporters.temporary import owned_name
 
 PIECE_BYTES = 1 << 20
 _HEADER = struct.Struct("<4s5H3I2H")
@@ -109,3 +113,19 @@ def scratch_file() -> IO[bytes]:
     place = tempfile.gettempdir()
     with translated(place):
         return tempfile.TemporaryFile()
+
+
+@contextmanager
+def file_made_whole(path: Path) -> Iterator[IO[bytes]]:
+    """A file for its owner's eyes alone, which is there once the block has ended well; else nothing is left."""
+    partial = path.with_name(f".{owned_name()}.part")
+    with translated(str(path)):
+        file = os.fdopen(os.open(partial, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600), "wb")
+    try:
+        with translated(str(path)):
+            with file:
+                yield file
+            partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise

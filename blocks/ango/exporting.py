@@ -1,8 +1,9 @@
 """One export of a project, asked for, fetched and filed on this machine's disk, until its rows are those asked for.
 
 Rows are looked at while the zip arrives: made free of signatures, checked against the filters, written to a file
-without a name, and indexed. What is held in memory is a row and a piece of the zip, whatever the project's size. Only a
-whole export is handed on: if it breaks on its way, or turns out to be another one's, it is begun again.
+without a name, and indexed; or, for those who want them as they were sent, checked and written to a file of theirs.
+What is held in memory is a row and a piece of the zip, whatever the project's size. Only a whole export is handed on:
+if it breaks on its way, or turns out to be another one's, it is begun again.
 """
 
 from __future__ import annotations
@@ -12,13 +13,14 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, aclosing
-from typing import IO
+from pathlib import Path
+from typing import IO, Protocol
 
 import msgspec
 from msgspec import Raw
 
 from blocks import http, stopping
-from blocks.ango.archive import Archive, scratch_file
+from blocks.ango.archive import Archive, file_made_whole, scratch_file
 from blocks.ango.client import AngoClient, Connection, LinkRefusedError, Query, connect
 from blocks.ango.filters import Wanted
 from blocks.ango.links import BOOK
@@ -40,8 +42,21 @@ class OtherRowsError(FatalError):
     """The file has rows that were not asked for: somebody else's export took its place. Only a new export helps."""
 
 
-class Filed:
-    """Rows on disk, and where each lies there."""
+class Kept(Protocol):
+    """What keeps the rows that fit, while they arrive."""
+
+    @property
+    def is_empty(self) -> bool: ...
+
+    def clear(self) -> None:
+        """The export is begun again."""
+
+    def add(self, row: Row, sent: bytes, *, is_signed: bool) -> None:
+        """`row` is free of signatures, `sent` is as it came; `is_signed`: only a signed link opens the asset's file."""
+
+
+class Filed(Kept):
+    """Rows on disk, free of signatures, and where each lies there."""
 
     def __init__(self, database: sqlite3.Connection, file: IO[bytes]) -> None:
         self._database, self._file = database, file
@@ -57,8 +72,9 @@ class Filed:
         self._file.truncate()
         self._end = 0
 
-    def add(self, row: Row, data: bytes, *, is_signed: bool) -> None:
+    def add(self, row: Row, sent: bytes, *, is_signed: bool) -> None:  # noqa: ARG002 - another signature is no other row
         """A row that came twice, to the byte, is filed once; another task under the same id gets a number behind it."""
+        data = bytes(row.raw)
         place = (row.name, str(row.task_value("updatedAt") or ""), self._end, len(data))
         pages = range(len(row.pages)) if len(row.pages) > 1 else (None,)
         number = 1
@@ -91,6 +107,29 @@ class Filed:
         return self._file.read(found[1])
 
 
+class Spilled(Kept):
+    """Rows as they were sent and in that order, a line each, in a file that has a name once they are whole."""
+
+    def __init__(self, file: IO[bytes], shown: str) -> None:
+        self._file, self._shown = file, shown
+        self.count = 0
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.count
+
+    def clear(self) -> None:
+        self.count = 0
+        with translated(self._shown):
+            self._file.seek(0)
+            self._file.truncate()
+
+    def add(self, row: Row, sent: bytes, *, is_signed: bool) -> None:  # noqa: ARG002 - they are in what was sent
+        self.count += 1
+        with translated(self._shown):
+            self._file.write(sent + b"\n")
+
+
 def _told_apart(id_: str, number: int) -> str:
     return id_ if number == 1 else f"{id_}-{number}"
 
@@ -116,17 +155,34 @@ class Export:
         with ExitStack() as stack:
             database = stack.enter_context(scratch_database(f"create table rows ({columns}) without rowid"))
             filed = Filed(database, stack.enter_context(scratch_file()))
-            with translated(tempfile.gettempdir()):
-                self._file(filed, self._wanted.parameters)
-                if filed.is_empty and self._wanted.otherwise:
-                    self._file(filed, self._wanted.otherwise)
+            self._keep(filed)
             yield from filed.lines(sort)
 
-    def _file(self, filed: Filed, parameters: Query) -> None:
+    def spill(self, path: Path) -> int:
+        """Write the rows to a file just as the hub sent them, signed links included, a line of JSON each.
+
+        Returns how many they are. The file is there once all of them are in it; where it was not made, nothing is left.
+
+        Raises:
+            FatalError: rows kept being others than those asked for, or there is no room for them.
+            RetriableError: the export did not arrive.
+        """
+        with file_made_whole(path) as file:
+            spilled = Spilled(file, str(path))
+            self._keep(spilled)
+        return spilled.count
+
+    def _keep(self, kept: Kept) -> None:
+        with translated(tempfile.gettempdir()):
+            self._file(kept, self._wanted.parameters)
+            if kept.is_empty and self._wanted.otherwise:
+                self._file(kept, self._wanted.otherwise)
+
+    def _file(self, kept: Kept, parameters: Query) -> None:
         for attempt in range(1, EXPORT_ATTEMPTS + 1):
             try:
                 with turn(self._connection.url, self._project_id):
-                    asyncio.run(stopping.watched(self._export(filed, parameters)))
+                    asyncio.run(stopping.watched(self._export(kept, parameters)))
             except OtherRowsError:
                 if attempt == EXPORT_ATTEMPTS:
                     raise
@@ -137,37 +193,36 @@ class Export:
             else:
                 return
 
-    async def _export(self, filed: Filed, parameters: Query) -> None:
+    async def _export(self, kept: Kept, parameters: Query) -> None:
         async with connect(self._connection) as client:
             BOOK.sweep()
             link = await client.export(parameters)
 
             async def attempt() -> None:
-                filed.clear()
+                kept.clear()
                 try:
-                    await self._fetch(client, link, filed)
+                    await self._fetch(client, link, kept)
                 except http.NotFoundError as error:
                     raise LinkRefusedError(str(error)) from None
 
             await http.patiently(attempt, FILE_ATTEMPTS)
 
-    async def _fetch(self, client: AngoClient, link: str, filed: Filed) -> None:
+    async def _fetch(self, client: AngoClient, link: str, kept: Kept) -> None:
         with scratch_file() as file:
             archive, stream = Archive(file, self._shown), RowStream(self._shown)
             async with client.open(link) as answer, aclosing(answer.chunks()) as chunks:
                 async for chunk in chunks:
                     with translated(tempfile.gettempdir()):  # a full disk is no fault of the network
                         for piece in archive.feed(chunk):
-                            self._take(stream.feed(piece), client, filed)
+                            self._take(stream.feed(piece), client, kept)
             for piece in archive.finish():
-                self._take(stream.feed(piece), client, filed)
-            self._take(stream.finish(), client, filed)
+                self._take(stream.feed(piece), client, kept)
+            self._take(stream.finish(), client, kept)
 
-    def _take(self, rows: Iterator[bytes], client: AngoClient, filed: Filed) -> None:
+    def _take(self, rows: Iterator[bytes], client: AngoClient, kept: Kept) -> None:
         for sent in rows:
             signed: dict[str, str] = {}
-            data = unsigned(sent, signed.__setitem__)
-            row = Row.parse(data)
+            row = Row.parse(unsigned(sent, signed.__setitem__))
             if not self._wanted.fits(row):
                 raise OtherRowsError(
                     f"Ango Hub exported task {row.id} of {self._shown}, which does not fit {self._wanted.shown}: "
@@ -176,7 +231,7 @@ class Export:
             if self._wanted.chosen(row):
                 for address, link in signed.items():
                     BOOK.add(client.account, address, link)
-                filed.add(row, data, is_signed=row.content in signed)
+                kept.add(row, sent, is_signed=row.content in signed)
 
 
 async def _pause(attempt: int) -> None:
