@@ -33,8 +33,9 @@ from exporters.pictures.upright import MediaFile
 from exporters.tally import Tally
 from exporters.temporary import temporary_folder
 from flows import progress
+from flows.child_messages import Broke, Said
 from flows.contents import lines_of
-from flows.contextual_messages import Broke, Delayed, Done, FetchedEntries, Job
+from flows.contextual_messages import Delayed, Done, FetchedEntries, Job
 from flows.contextual_process import run_process
 from flows.contextual_secrets import secrets_of, with_paths
 from flows.fetch import load_datasets
@@ -143,9 +144,9 @@ def _attempt(job: Job, plan: Plan) -> Done | Delayed:
     options = read_options(plan.exporter(), job.options)
     moved = 0
 
-    def tell(level: int, text: str) -> None:
-        log.log(level, text)
-        progress.say(job.exporter, level, text)
+    def tell(line: Said) -> None:
+        log.log(line.level, line.text)
+        progress.say(job.exporter, line.level, line.text)
 
     def move(fraction: float) -> None:
         nonlocal moved

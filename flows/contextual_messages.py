@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Struct
 
 from exporters.shard import MediaChoice
+from flows.child_messages import Began, Broke, Moved, Said
 
 
 class FetchedEntries(Struct, frozen=True, kw_only=True):
@@ -47,19 +48,6 @@ class Job(Struct, frozen=True, kw_only=True):
         return f"Job({self.exporter!r})"  # the rest may hold secrets
 
 
-class Moved(Struct, frozen=True, tag="moved"):
-    """The exporter has come this far, from 0 to 1."""
-
-    fraction: float
-
-
-class Said(Struct, frozen=True, tag="said"):
-    """A line of its log. `level` as in `logging`."""
-
-    level: int
-    text: str
-
-
 class Done(Struct, frozen=True, tag="done"):
     """It has finished. `written`: the file or directory it wrote, if any; `tally`: its books."""
 
@@ -73,18 +61,8 @@ class Delayed(Struct, frozen=True, tag="delayed"):
     after: float
 
 
-class Broke(Struct, frozen=True, tag="broke"):
-    """It cannot go on. `is_passing`: another attempt may help, after `delay_seconds` if it said so."""
-
-    message: str
-    trace: str = ""
-    is_passing: bool = False
-    delay_seconds: float | None = None
-
-
-Event = Moved | Said | Done | Delayed | Broke
+Event = Began | Moved | Said | Done | Delayed | Broke
 End = Done | Delayed | Broke
 
-encode = msgspec.json.Encoder().encode
 decode_job = msgspec.json.Decoder(Job).decode
 decode_event = msgspec.json.Decoder(Event).decode

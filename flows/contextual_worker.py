@@ -6,19 +6,14 @@ the run that started it is gone, it goes too, and takes its files along.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import logging
 import os
-import shutil
-import signal
 import sys
-import threading
-import time
 import traceback
 from operator import attrgetter
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from blocks.storage import Storage
 from blocks.store import Store
@@ -26,62 +21,21 @@ from exporters import OuthaulError, RequestError, RetriableError, read_options, 
 from exporters.contextual import Context, ContextualExporter, IoContext, adapt
 from exporters.contextual.signals import Failed, Rescheduled
 from exporters.plugins.modules import readable
-from flows.contextual_messages import Broke, Delayed, Done, End, Event, Job, Moved, Said, decode_job, encode
+from flows.child_messages import Began, Broke
+from flows.child_side import Wire, leave, private_streams, settle_in
+from flows.contextual_messages import Delayed, Done, End, Job, decode_job
 from flows.contextual_source import FetchedSource
 
-REPORT_SECONDS = 0.2
-"""Progress is told no more often than that: there may be a million entries."""
-MAX_TEXT = 4000
-"""Characters of a log line; more is cut."""
 MAX_MESSAGE = 300
 MAX_WARNINGS = 20
 """Of one kind."""
 
 
-class Wire:
-    """Where events go, one whole line after the other, from whatever thread."""
-
-    def __init__(self, out: IO[bytes]) -> None:
-        self._out = out
-        self._lock = threading.Lock()
-        self._moved_at = 0.0
-
-    def tell(self, event: Event) -> None:
-        with self._lock:
-            self._out.write(encode(event) + b"\n")
-            self._out.flush()
-
-    def move(self, fraction: float) -> None:
-        now = time.monotonic()
-        if fraction >= 1 or now - self._moved_at >= REPORT_SECONDS:
-            self._moved_at = now
-            self.tell(Moved(fraction))
-
-
-class LogHandler(logging.Handler):
-    def __init__(self, wire: Wire) -> None:
-        super().__init__(logging.INFO)
-        self._wire = wire
-
-    def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._wire.tell(Said(record.levelno, self.format(record)[:MAX_TEXT]))
-        except Exception:  # noqa: BLE001 - logging never stops anything
-            self.handleError(record)
-
-
 def main() -> None:
-    wire, orders = _private_streams()
+    wire, orders = private_streams()
     job = decode_job(orders.readline())
-    threading.Thread(target=_go_when_alone, args=(orders, Path(job.folder)), daemon=True).start()
-    _be_the_first_to_go()
-    logging.basicConfig(format="%(message)s", level=logging.INFO, handlers=[LogHandler(wire)], force=True)
-    os.environ.pop("PYTHONPATH", None)  # was only to find this module, not for what the exporter may start
-    end = run(job, wire)
-    for stream in (sys.stdout, sys.stderr):
-        stream.flush()
-    wire.tell(end)
-    os._exit(0)  # threads that the exporter has left behind, and what it wants done at exit, hold nobody up
+    settle_in(wire, orders, job.folder)
+    leave(wire, run(job, wire))
 
 
 def run(job: Job, wire: Wire) -> End:
@@ -92,6 +46,7 @@ def run(job: Job, wire: Wire) -> End:
         source = _source(job)
         context = _context(job, exporter, source, wire)
         try:
+            wire.tell(Began())
             exporter.export(context)
         finally:
             source.check_shown()
@@ -160,29 +115,6 @@ def _context(job: Job, exporter: ContextualExporter, source: FetchedSource, wire
         origin=job.origin,
         secrets=job.secrets,
     )
-
-
-def _private_streams() -> tuple[Wire, IO[bytes]]:
-    """Standard output and input for ourselves. What the exporter prints goes to standard error; it can read nothing."""
-    out, orders = os.fdopen(os.dup(1), "wb"), os.fdopen(os.dup(0), "rb")
-    os.dup2(2, 1)
-    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
-    nothing = os.open(os.devnull, os.O_RDONLY)
-    os.dup2(nothing, 0)
-    return Wire(out), orders
-
-
-def _go_when_alone(orders: IO[bytes], folder: Path) -> None:
-    """The run holds our standard input open as long as it lives."""
-    orders.read()
-    shutil.rmtree(folder, ignore_errors=True)
-    os.killpg(0, signal.SIGKILL)
-
-
-def _be_the_first_to_go() -> None:
-    """Where memory runs out, Linux is to end this process, not the run."""
-    with contextlib.suppress(OSError):
-        Path("/proc/self/oom_score_adj").write_text("500")
 
 
 def _said(error: BaseException) -> str:

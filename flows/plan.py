@@ -23,7 +23,7 @@ from exporters.naming import safe_component
 from exporters.options import ClassOptions, ExporterOptions, ImageOptions
 from exporters.validation import revealed
 from flows import progress
-from flows.contextual_secrets import check_signing
+from flows.contextual_secrets import check_signing, public_digest
 from flows.cutting import cut
 from flows.manifest import latest_export
 from flows.memory import recall_shards, scope_of
@@ -127,6 +127,7 @@ def make_plan(request: Request, source: AnySource, target: Target, workspace: Wo
         options=checked.options,
         options_digest=digest(store.identity(), checked.true_options),
         code_digest=registry.code_digest(request.exporter),
+        signed_by=public_digest(read_options(registry.get(request.exporter), request.options)),
         where={name: sorted(values) for name, values in sorted(checked.where.items())},
         shards=tuple(shards),
         warnings=checked.warnings,

@@ -14,7 +14,6 @@ from exporters import read_options, registry
 from exporters.plugins import AnyExporter
 from exporters.shard import MediaChoice
 from exporters.tally import Tally
-from flows.contextual_secrets import public_digest
 
 PackageKind = Literal["zip", "tar", "directory"]
 ErrorPolicy = Literal["fail", "skip"]
@@ -93,6 +92,8 @@ class Plan(Frozen):
     """Of their true values, also of those that `options` shows as stars or not at all; means nothing elsewhere."""
     code_digest: str = ""
     """Of the plug-in that the exporter comes from; empty for built-in formats."""
+    signed_by: str = ""
+    """A digest of the certificate that signs; empty where nothing is signed."""
     where: dict[str, list[str]]
     """The filters, sorted: the same ones however they were spelt."""
     shards: tuple[ShardPlan, ...]
@@ -115,8 +116,7 @@ class Plan(Frozen):
     @property
     def exporter_facts(self) -> list[Any]:
         """Which exporter, of which code, with which options: what its work depends on beside what it is given."""
-        signed = public_digest(self.exporter_options())
-        return [self.request.exporter, self.exporter().version, self.code_digest, self.options_digest, signed]
+        return [self.request.exporter, self.exporter().version, self.code_digest, self.options_digest, self.signed_by]
 
     def exporter_options(self) -> Any:
         """The exporter's options, as its own model has them."""

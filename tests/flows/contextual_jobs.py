@@ -91,7 +91,7 @@ def job(folder: Path, entries: Sequence[Entry] = (), name: str = "mine", **chang
 def run(made: Job, time_limit: float = 60) -> Ran:
     """Run a job in its process."""
     ran = Ran()
-    ran.end = run_process(made, time_limit, lambda *line: ran.said.append(line), ran.moved.append)
+    ran.end = run_process(made, time_limit, lambda line: ran.said.append((line.level, line.text)), ran.moved.append)
     return ran
 
 
