@@ -29,6 +29,7 @@ COMMANDS = {
     "verify": ("flows.catalog", "verify_command", False),
     "diff": ("flows.catalog", "diff_command", False),
     "sandbox": ("flows.demo", "sandbox_command", False),
+    "ango-plugin": ("flows.ango.command", "ango_plugin_command", True),
     "workspace gc": ("flows.collect", "gc_command", True),
     "plugin create": ("flows.plugins", "create_command", False),
     "plugin add-exporter": ("flows.plugins", "add_exporter_command", False),
@@ -136,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_workspace(commands)
     _add_sandbox(commands)
     _add_plugin(commands)
+    _add_ango_plugin(commands)
     return parser
 
 
@@ -323,6 +325,42 @@ def _add_plugin(commands: Any) -> None:
         command.add_argument(
             "--pattern", metavar="P", help="what it starts from: json, stream, files, media or push (default: json)"
         )
+
+
+def _add_ango_plugin(commands: Any) -> None:
+    command = _add(commands, "ango-plugin", "Serve an exporter to Ango Hub as its Export plug-in, until interrupted.")
+    command.add_argument("--exporter", metavar="FORMAT", required=True, help="see outhaul formats")
+    command.add_argument("--host", metavar="URL", required=True, help="of the hub, such as https://imeritapi.ango.ai")
+    command.add_argument(
+        "--option", action="append", default=[], metavar="NAME=VALUE",
+        help="an option of the format, where a run says nothing else; may be given again",
+    )  # fmt: skip
+    command.add_argument(
+        "--connector", choices=("ws", "rest"), default="ws",
+        help="connect to the hub, or be called by it on --port (default: ws)",
+    )  # fmt: skip
+    command.add_argument("--port", type=_between(0, 65_535), metavar="P", default=8080, help="(default: 8080)")
+    command.add_argument(
+        "--at-once", type=_between(1, 64), metavar="N", default=2, help="runs that are carried out at once (default: 2)"
+    )
+    command.add_argument(
+        "--time-limit", type=_between(1, 1 << 24), metavar="S", default=21_600,
+        help="seconds that a run may take (default: 21600)",
+    )  # fmt: skip
+    command.add_argument("--to", metavar="URL", default="", help="where to deliver as well (default: only to the hub)")
+    command.add_argument(
+        "--source", metavar="ango/NAME", default="",
+        help="a saved Ango Hub to read with (default: with the key of whoever pressed Run)",
+    )  # fmt: skip
+    command.add_argument(
+        "--deployment", metavar="FLOW/NAME", default="",
+        help="run this deployment of the export flow, such as export/on-demand (default: run it here)",
+    )  # fmt: skip
+    command.add_argument(
+        "--workspace", metavar="URL", default="", help="where to work (default: $OUTHAUL_WORKSPACE, or in the cache)"
+    )
+    command.add_argument("--ca-bundle", metavar="FILE", default="", help="a PEM file, for a private authority")
+    command.add_argument("--no-verify-ssl", action="store_true", help="for test systems only")
 
 
 def _between(least: int, most: int) -> Callable[[str], int]:

@@ -99,7 +99,7 @@ def read_request(arguments: Namespace) -> Request:
         return Request(
             datasets=tuple(arguments.dataset),
             exporter=arguments.format,
-            options=dict(_option(text) for text in arguments.option),
+            options=named_options(arguments.option),
             where=tuple(arguments.where),
             sort=arguments.sort,
             media=arguments.media,
@@ -142,6 +142,11 @@ def plan_object(plan: Plan) -> dict[str, Any]:
         "read_entries": plan.fresh,
         "warnings": list(plan.warnings),
     }
+
+
+def named_options(texts: Sequence[str]) -> dict[str, str]:
+    """Options of a format, as `--option` has them."""
+    return dict(map(_option, texts))
 
 
 def _option(text: str) -> tuple[str, str]:

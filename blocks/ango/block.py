@@ -119,15 +119,16 @@ class AngoSource(Source):
         if not wanted:
             chosen = [self.dataset(one.id) for one in chosen]
         for one in chosen:
-            self._asked(one, where)  # refuses stages and batches that the project does not have
+            self.wanted_of(one, where)  # refuses stages and batches that the project does not have
         modality = next(iter(where.get("modality", ())), "")
         return [to_dataset(one.raw, modality) for one in chosen] if modality else chosen
 
     def list_entries(self, dataset: Dataset, where: Where, sort: str = "") -> Iterator[bytes]:
-        asked = self._asked(dataset, where)
-        yield from Export(self._connection(), dataset.id, quoted(dataset.name), asked).lines(sort)
+        asked = self.wanted_of(dataset, where)
+        yield from Export(self.connection(), dataset.id, quoted(dataset.name), asked).lines(sort)
 
-    def _asked(self, dataset: Dataset, where: Where) -> Wanted:
+    def wanted_of(self, dataset: Dataset, where: Where) -> Wanted:
+        """The export to ask for. Raises RequestError for stages and batches that the project does not have."""
         options = {
             "format": self.export_format,
             "sendEmail": _word(self.send_email),
@@ -151,18 +152,19 @@ class AngoSource(Source):
             reading = Reading(client, Project(dataset, self.only_key_frames))
             return map(reading.read, pieces(listing))
 
-        yield from http.stepwise(connect(self._connection()), work)
+        yield from http.stepwise(connect(self.connection()), work)
 
     @asynccontextmanager
     async def open_media(self) -> AsyncIterator[MediaReader]:
-        async with connect(self._connection()) as client:
+        async with connect(self.connection()) as client:
             yield AngoMediaReader(client)
 
     @property
     def _shown(self) -> str:
         return f"Ango Hub at {http.host_of(self.url)}"
 
-    def _connection(self) -> Connection:
+    def connection(self) -> Connection:
+        """How to reach the hub. Raises RequestError where what was filled in cannot be right."""
         key = self.api_key.get_secret_value()
         if "@" in self.url.partition("://")[2].split("/")[0]:
             raise RequestError("The address of Ango Hub holds a user name or password; take it out.")
@@ -184,7 +186,7 @@ class AngoSource(Source):
 
     def _run(self, question: Callable[[AngoClient], Awaitable[T]]) -> T:
         async def ask() -> T:
-            async with connect(self._connection()) as client:
+            async with connect(self.connection()) as client:
                 return await question(client)
 
         return asyncio.run(stopping.watched(ask()))

@@ -6,7 +6,7 @@ The hub is asked with the API key; files are fetched by signed links, to whereve
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,6 +23,8 @@ from exporters.errors import FatalError, RequestError, RetriableError
 
 MOST_REDIRECTS = 5
 PAGES_ATTEMPTS = 3
+EXPORTS = "exports"
+"""What the hub files a plug-in's product as."""
 _PLAIN = "%!#$&'()*+,/:;=?@[]~"
 """Stand for themselves in an address, beside letters and digits: what is quoted already stays as it is."""
 
@@ -147,6 +149,73 @@ class AngoClient:
             page += 1
             if not rows or ("total" in data and len(found) >= total):
                 return found, total
+
+    async def upload_link(self, name: str, project_id: str, place: Query) -> str:
+        """A link to put a file of exports to; `place` is where a project keeps them, if not at the hub."""
+        data = await self._ask("getUploadUrl", {"name": name, "project": project_id, "type": EXPORTS, **place})
+        return msgspec.json.decode(self._part(data, "uploadUrl"), type=str)
+
+    async def download_link(self, upload_link: str, project_id: str, place: Query) -> str:
+        """The link that opens what was put there, for whoever is given it."""
+        query = {"name": upload_link.partition("?")[0], "project": project_id, "type": EXPORTS, **place}
+        data = await self._ask("getSignedUrl", query)
+        return msgspec.json.decode(self._part(data, "signedUrl"), type=str)
+
+    async def put(self, link: str, chunks: AsyncIterable[bytes], size: int) -> None:
+        """Store a file under a link, which takes no body of unknown length and no key.
+
+        Raises:
+            LinkRefusedError: 400, 401 or 403. RetriableError: it did not arrive.
+        """
+        url = URL(quote(link, safe=_PLAIN), encoded=True)
+        host = str(url.origin())
+        async with (
+            http.translated(host),
+            self._session.put(
+                url,
+                data=chunks,
+                headers={"Content-Length": str(size)},
+                skip_auto_headers=("Content-Type",),
+                allow_redirects=False,
+                proxy=http.proxy_for(link, self._connection.proxy),
+            ) as response,
+        ):
+            if response.status in (400, 401, 403):
+                raise LinkRefusedError(f"{host} does not take a file under a link ({response.status}).")
+            http.check_status(response, host, expected=range(200, 300))
+
+    async def stored_size(self, link: str) -> int | None:
+        """How many bytes open under a link; None where its storage does not say."""
+        url = URL(quote(link, safe=_PLAIN), encoded=True)
+        host = str(url.origin())
+        async with (
+            http.translated(host),
+            self._session.get(
+                url,
+                headers={"Range": "bytes=0-0", "Accept-Encoding": "identity"},
+                max_redirects=MOST_REDIRECTS,
+                proxy=http.proxy_for(link, self._connection.proxy),
+            ) as response,
+        ):
+            http.check_status(response, host, expected=(200, 206))
+            if response.status == 206:
+                total = response.headers.get("Content-Range", "").rpartition("/")[2]
+                return int(total) if total.isdecimal() else None
+            return response.content_length
+
+    async def post(self, path: str, document: Any) -> None:
+        """Tell the hub something; once, for whoever calls this knows whether to say it again."""
+        async with (
+            http.translated(self.shown),
+            self._session.post(
+                f"{self._base}{path}",
+                data=msgspec.json.encode(document),
+                headers={"apikey": self._connection.api_key, "Content-Type": "application/json"},
+                allow_redirects=False,
+                proxy=http.proxy_for(self._connection.url, self._connection.proxy),
+            ) as response,
+        ):
+            http.check_status(response, self.shown, expected=range(200, 300))
 
     async def _ask(self, path: str, query: Query, timeout_seconds: float | None = None) -> dict[str, msgspec.Raw]:
         """The data of an answer."""

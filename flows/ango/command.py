@@ -1,0 +1,161 @@
+"""`outhaul ango-plugin`: an exporter, or a script's callback, served to Ango Hub until it is stopped."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from argparse import Namespace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from exporters import registry
+from exporters.errors import RequestError
+from flows.settings import prepare
+
+PLUGIN_ID, PLUGIN_SECRET = "OUTHAUL_ANGO_PLUGIN_ID", "OUTHAUL_ANGO_PLUGIN_SECRET"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """One plug-in: how it reaches the hub, and what it makes; without an exporter, what its script does."""
+
+    host: str
+    plugin_id: str
+    secret: str = field(repr=False)
+    is_rest: bool = False
+    port: int = 8080
+    log_level: str = "INFO"
+    verify_ssl: bool = True
+    ca_bundle: str = ""
+    exporter: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    source: str = ""
+    deployment: str = ""
+    target: str = ""
+    workspace: str = ""
+    at_once: int = 2
+    time_limit: float = 6 * 3600.0
+
+
+def ango_plugin_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
+    """Serve until interrupted."""
+    from flows.ango.service import WORKER  # noqa: PLC0415
+    from flows.commands import named_options  # noqa: PLC0415 - takes its time
+
+    plugin_id, secret = os.environ.get(PLUGIN_ID, ""), os.environ.get(PLUGIN_SECRET, "")
+    if not plugin_id or not secret:
+        raise RequestError(f"Set {PLUGIN_ID} and {PLUGIN_SECRET} to what the hub shows of the plug-in.")
+    registry.get(arguments.exporter)
+    if arguments.deployment and not (arguments.source and arguments.to):
+        raise RequestError(
+            "--deployment needs --source, a saved Ango Hub whose key its worker reads with, and --to, where the worker "
+            "delivers and the package is taken from; add them."
+        )
+    serving = Serving(
+        host=arguments.host,
+        plugin_id=plugin_id,
+        secret=secret,
+        is_rest=arguments.connector == "rest",
+        port=arguments.port,
+        verify_ssl=not arguments.no_verify_ssl,
+        ca_bundle=arguments.ca_bundle,
+        exporter=arguments.exporter,
+        options=named_options(arguments.option),
+        source=arguments.source,
+        deployment=arguments.deployment,
+        target=arguments.to,
+        workspace=arguments.workspace,
+        at_once=arguments.at_once,
+        time_limit=arguments.time_limit,
+    )
+    serve(serving, [sys.executable, *WORKER])
+    return 0, "", {}
+
+
+def serve(serving: Serving, command: Sequence[str], environment: Mapping[str, str] | None = None) -> None:
+    """Serve a plug-in until this process is interrupted; `command` starts the process of a session.
+
+    Raises:
+        RequestError: an address or a setting cannot be right, or the plug-in is being served here already.
+    """
+    from blocks.storage import default_workspace_url  # noqa: PLC0415
+
+    workspace = serving.workspace or default_workspace_url()
+    prepare(workspace)
+    from flows.ango.messages import Job  # noqa: PLC0415 - these import Prefect, which is prepared now
+    from flows.ango.service import Service, Work  # noqa: PLC0415
+    from flows.ango.sessions import open_sessions  # noqa: PLC0415
+
+    _show_log(serving.log_level)
+    connection = {"url": serving.host, "verify_ssl": serving.verify_ssl, "ca_bundle": serving.ca_bundle}
+
+    def job(event: dict[str, Any], folder: str) -> Job:
+        return Job(
+            event=event,
+            connection=connection,
+            exporter=serving.exporter,
+            options=dict(serving.options),
+            source=serving.source,
+            deployment=serving.deployment,
+            target=serving.target,
+            workspace=serving.workspace,
+            folder=folder,
+        )
+
+    work = Work(
+        job=job,
+        command=command,
+        working_folder=str(Path.cwd()) if environment else "",
+        at_once=serving.at_once,
+        time_limit=serving.time_limit,
+        environment=dict(environment or {}),
+    )
+
+    async def until_stopped() -> None:
+        with open_sessions(_folder(workspace), serving.plugin_id, serving.secret) as sessions:
+            await Service(_door(serving, connection), sessions, work).serve()
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        asyncio.run(until_stopped())
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _door(serving: Serving, connection: Mapping[str, Any]) -> Any:
+    from blocks.ango import AngoSource  # noqa: PLC0415
+    from blocks.ango.hub import SocketDoor  # noqa: PLC0415
+    from blocks.ango.rest_door import RestDoor  # noqa: PLC0415
+
+    settings = AngoSource(**connection, api_key="its-own-run-tells").connection()
+    if serving.is_rest:
+        return RestDoor(settings, serving.plugin_id, serving.secret, port=serving.port)
+    return SocketDoor(
+        serving.host,
+        serving.plugin_id,
+        serving.secret,
+        verify_ssl=serving.verify_ssl,
+        ca_bundle=serving.ca_bundle,
+    )
+
+
+def _folder(workspace: str) -> Path:
+    """Where sessions are written down: always on a disk of this machine."""
+    from blocks.storage import default_workspace_url  # noqa: PLC0415
+
+    remote = "://" in workspace or workspace.startswith("block:")
+    return Path(default_workspace_url() if remote else workspace).expanduser().absolute() / "ango-plugin"
+
+
+def _show_log(level: str) -> None:
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("outhaul: %(message)s"))
+    for name in ("flows.ango", "blocks.ango"):
+        log = logging.getLogger(name)
+        log.handlers, log.propagate = [handler], False
+        log.setLevel(level if level in logging.getLevelNamesMapping() else "INFO")

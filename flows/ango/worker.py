@@ -1,0 +1,117 @@
+"""The process of one session: `python -m flows.ango.worker`, a job on standard input.
+
+It makes the product, by the export flow here or by a deployment of it elsewhere, uploads it, and says under which link
+it lies. Whatever goes wrong in it is one sentence for the log of the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from pathlib import PurePosixPath
+from typing import IO, Any
+
+from pydantic import SecretStr
+
+from exporters.errors import OuthaulError, RequestError
+from flows.ango.asked import Asked, read_event
+from flows.ango.messages import End, Job, Uploaded, decode_job
+from flows.child_messages import Began, Broke, Said
+from flows.child_side import Wire, leave, private_streams, settle_in
+from flows.settings import prepare
+
+Make = Callable[[Job, Asked, Wire], Any]
+"""Makes the product of a job: a `blocks.ango.upload.Parcel`, whose name is made unique before it is sent."""
+
+
+def main() -> None:
+    serve_one(make_export, *private_streams())
+
+
+def serve_one(make: Make, wire: Wire, orders: IO[bytes]) -> None:
+    """Take a job, carry it out, and end this process."""
+    job = decode_job(orders.readline())
+    settle_in(wire, orders, job.folder)
+    for name in ("prefect", "httpx", "httpcore"):  # what they have to say is for the Prefect UI, not for a user
+        logging.getLogger(name).setLevel(logging.CRITICAL)
+    prepare(job.workspace or _default_workspace())
+    leave(wire, carry_out(job, make, wire))
+
+
+def carry_out(job: Job, make: Make, wire: Wire) -> End:
+    """The product of a job, made and uploaded; or why there is none."""
+    try:
+        asked = read_event(job.event)
+        wire.tell(Began())
+        link = _upload(make(job, asked, wire), job, asked)
+        return Uploaded(link)
+    except OuthaulError as error:
+        return Broke(" ".join(str(error).splitlines()), _trace(error))
+    except BaseException as error:  # noqa: BLE001 - whatever it is, the user has to hear of it
+        said = (str(error).strip().splitlines() or [""])[0][:300].rstrip(".")
+        return Broke(f"Unexpected {type(error).__name__}: {said}; please report it.", traceback.format_exc())
+
+
+def make_export(job: Job, asked: Asked, wire: Wire) -> Any:
+    """The package of an export flow, as it lies at its target."""
+    from exporters import registry  # noqa: PLC0415 - prefect and all that is imported once it is prepared
+    from exporters.validation import secrets_of  # noqa: PLC0415
+    from flows.ango.exported import export_deployed, export_here  # noqa: PLC0415
+
+    secret = [name for name in asked.options if name in secrets_of(type(registry.get(job.exporter)).options)]
+    if secret:
+        raise RequestError(
+            f"The option {secret[0]} is a secret, which the configuration of a run shows to all; whoever serves the "
+            f"plug-in sets it there, with --option."
+        )
+    return (export_deployed if job.deployment else export_here)(job, asked, wire)
+
+
+def connection_of(job: Job) -> Any:
+    """The hub as the user who pressed Run is known there."""
+    from blocks.ango import AngoSource  # noqa: PLC0415
+
+    return AngoSource(**job.connection, api_key=SecretStr(job.event["apiKey"])).connection()
+
+
+def _upload(parcel: Any, job: Job, asked: Asked) -> str:
+    from blocks.ango.client import connect  # noqa: PLC0415
+    from blocks.ango.upload import upload  # noqa: PLC0415
+
+    async def send() -> str:
+        async with connect(connection_of(job)) as client:
+            unique = parcel._replace(name=unique_name(parcel.name, job.event["session"]))
+            return await upload(client, unique, asked.project_id)
+
+    return asyncio.run(send())
+
+
+def unique_name(name: str, session: str) -> str:
+    """The name of a file in the hub, where that of an earlier run would be overwritten: `streets-a1b2c3d4.zip`."""
+    path = PurePosixPath(name)
+    short = "".join(filter(str.isalnum, session))[:12]
+    return f"{path.stem}-{short}{path.suffix}"
+
+
+def say(wire: Wire, level: int, lines: Iterable[str]) -> None:
+    for line in lines:
+        wire.tell(Said(level, line))
+
+
+def _trace(error: OuthaulError) -> str:
+    cause = error.__cause__
+    return "".join(traceback.format_exception(cause)) if cause else ""
+
+
+def _default_workspace() -> str:
+    from blocks.storage import default_workspace_url  # noqa: PLC0415
+
+    return default_workspace_url()
+
+
+if __name__ == "__main__":
+    main()
+    sys.exit()
