@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,20 @@ def test_filters_hold(hub: Hub, tmp_path: Path) -> None:
     assert {row["task"]["stage"] for row in spilled(hub, tmp_path / "a", stage=["Review A"])} == {"Review A"}
     assert spilled(hub, tmp_path / "b", modality=["video"]) == []
     assert (tmp_path / "b").read_bytes() == b""
+
+
+def test_memory_does_not_grow(tmp_path: Path) -> None:
+    """Ten times as many rows of 8 kB, 10 MB of them, take no more memory to have."""
+    peaks = []
+    for tasks in (120, 1200):
+        with serving(tasks, row_bytes=8000, video_tasks=0, document_tasks=0) as hub:
+            asked = export(hub, stage=["*"])
+            tracemalloc.start()
+            assert asked.spill(tmp_path / "rows") == tasks
+            peaks.append(tracemalloc.get_traced_memory()[1])
+            tracemalloc.stop()
+    assert (tmp_path / "rows").stat().st_size > 8_000_000
+    assert peaks[1] < peaks[0] + 2_000_000
 
 
 FAULTS: dict[str, dict[str, Any]] = {
