@@ -33,7 +33,7 @@ class Rows(Sequence[JsonObject]):
     """
 
     def __init__(self, path: Path) -> None:
-        self._shown = str(path)
+        self._path, self._shown = path, str(path)
         self._starts = array("Q")
         end = 0
         with translated(self._shown):
@@ -68,6 +68,10 @@ class Rows(Sequence[JsonObject]):
             raise StopIteration
         self._position += 1
         return self._row(self._position - 1)
+
+    def __reduce__(self) -> tuple[type[Rows], tuple[Path]]:
+        """So that rows can be copied, and handed to other processes."""
+        return Rows, (self._path,)
 
     def __repr__(self) -> str:
         return f"<{len(self):,} rows>"

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import collections
+import copy
 import functools
 import gc
 import io
 import itertools
 import json
 import logging
+import pickle
 import sys
 import tempfile
 import tracemalloc
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -116,6 +119,13 @@ def test_every_loop_is_its_own(seven: Rows) -> None:
     assert [(a["n"], b["n"]) for a in seven for b in seven] == list(itertools.product(range(7), repeat=2))
     one, other = iter(seven), iter(seven)
     assert [next(one)["n"], next(one)["n"], next(other)["n"], next(one)["n"]] == [0, 1, 0, 2]
+
+
+def test_rows_go_elsewhere(seven: Rows) -> None:
+    """Rows can be copied, pickled for another process, and read by several threads at once."""
+    assert numbers(copy.deepcopy({"rows": seven})["rows"]) == numbers(pickle.loads(pickle.dumps(seven)))
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(numbers, [seven] * 20)) == [list(range(7))] * 20
 
 
 def test_rows_between_blank_lines(tmp_path: Path) -> None:
