@@ -31,6 +31,7 @@ PING_SECONDS = 10.0
 STEADY_SECONDS = 30.0
 """A connection that stood as long is one: the next attempt is made at once again."""
 CONNECT_SECONDS = 20.0
+FAREWELL_SECONDS = 3.0
 MOST_WAITING = 10_000
 """Log lines that wait for a connection; the oldest are let go first."""
 
@@ -122,7 +123,8 @@ class SocketDoor(Door):
                 handle_sigint=False,
                 websocket_extra_options={"heartbeat": self._ping_seconds},
             )
-            work: set[asyncio.Task[None]] = set()
+            work: set[asyncio.Future[Any]] = set()
+            ended = asyncio.Event()
 
             async def on_plugin(event: Any, *_more: Any) -> None:
                 if isinstance(event, dict):
@@ -130,21 +132,26 @@ class SocketDoor(Door):
                     self._sessions.add(session)  # they outlive the connection that they came in on
                     session.add_done_callback(self._sessions.discard)
 
+            async def on_disconnect(*_reason: Any) -> None:
+                ended.set()
+
             client.on("plugin", on_plugin, namespace=NAMESPACE)
+            client.on("disconnect", on_disconnect, namespace=NAMESPACE)
             try:
                 await client.connect(
                     self._url, transports=["websocket"], namespaces=[NAMESPACE], wait_timeout=CONNECT_SECONDS
                 )
                 _log.info("Connected to %s.", http.host_of(self._url))
-                work.update(map(asyncio.ensure_future, (client.wait(), self._beat(client), self._send(client))))
-                ended, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
-                for task in ended:
+                work.update(map(asyncio.ensure_future, (ended.wait(), self._beat(client), self._send(client))))
+                done, _ = await asyncio.wait(work, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
                     task.result()
             finally:
                 for task in work:
                     task.cancel()
                 await asyncio.gather(*work, return_exceptions=True)
-                await client.disconnect()
+                with contextlib.suppress(TimeoutError):  # it may wait for an end that is gone
+                    await asyncio.wait_for(client.disconnect(), FAREWELL_SECONDS)
 
     async def _beat(self, client: socketio.AsyncClient) -> None:
         while True:

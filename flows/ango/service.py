@@ -97,8 +97,10 @@ class Service:
             end = Broke(f"The plug-in failed ({type(error).__name__}); whoever serves it finds more in its log.")
         if isinstance(end, Uploaded):
             return Answer((("INFO", "The export has been uploaded."),), succeeded(caller.session, end.link))
-        _log.warning("Session %s failed: %s%s", caller.session, end.message, f"\n{end.trace}" if end.trace else "")
-        return Answer((("ERROR", end.message),), failed(caller.session))
+        trace = f"\n{_without_key(end.trace, caller)}" if end.trace else ""
+        message = _without_key(end.message, caller)
+        _log.warning("Session %s failed: %s%s", caller.session, message, trace)
+        return Answer((("ERROR", message),), failed(caller.session))
 
     def _begin(self, caller: Caller, event: dict[str, Any]) -> None:
         """Count an attempt. Raises RequestError for a run that is wrong: that need not wait for its turn."""
@@ -118,8 +120,8 @@ class Service:
         loop = asyncio.get_running_loop()
 
         def tell(said: Said) -> None:
-            hidden = said.text.replace(caller.api_key, "...")  # a callback is handed it, and may print it
-            loop.call_soon_threadsafe(self._say, caller, said.level, hidden, said.extra)
+            text = _without_key(said.text, caller)
+            loop.call_soon_threadsafe(self._say, caller, said.level, text, said.extra)
 
         def run() -> End:
             with temporary_folder() as folder:
@@ -142,3 +144,8 @@ class Service:
         _log.debug("Session %s: %s", caller.session, text)
         with contextlib.suppress(Exception):  # a line that cannot be sent is no reason to end anything
             self._door.log(caller, Line(logging.getLevelName(level), text, extra or {}))
+
+
+def _without_key(text: str, caller: Caller) -> str:
+    """A callback is handed the key of its user, and may print all that it is handed."""
+    return text.replace(caller.api_key, "...") if caller.api_key else text

@@ -14,6 +14,7 @@ from aiohttp.typedefs import Handler
 
 from blocks.sandbox import server
 from blocks.sandbox.ango.handlers import Handlers
+from blocks.sandbox.ango.hub import Hub
 from blocks.sandbox.ango.ids import uuid
 from blocks.sandbox.ango.links import LIFETIME_SECONDS, Links
 from blocks.sandbox.ango.query import Query
@@ -60,6 +61,7 @@ class AngoSandbox(Watched):
         self.api_keys = {DEMO_API_KEY}
         self.is_fenced = is_fenced
         self._traffic = Traffic(PREFIX, latency_seconds, lambda _: self.links.expire())
+        self.hub = Hub()
         self.handlers = Handlers(self.projects, self.links, export_seconds=export_seconds)
 
     def project(self, kind: str = "image") -> Project:
@@ -112,6 +114,7 @@ class AngoSandbox(Watched):
         ):
             routes.add_get(PREFIX + path, handler)
         routes.add_post(f"{PREFIX}notifications", handlers.notify)
+        self.hub.attach(application)
         routes.add_get("/media/{project}/{path:.*}", handlers.media)
         routes.add_put("/media/{project}/{path:.*}", handlers.upload)
         return application
