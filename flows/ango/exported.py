@@ -26,7 +26,7 @@ from flows.ango.worker import say
 from flows.child_messages import Said
 from flows.child_side import Wire
 from flows.manifest import RECEIPT, counts, decode_receipt, latest_export
-from flows.plan import export_name
+from flows.plan import check, export_name
 from flows.results import Request, Summary
 from flows.words import sentence, size_text
 
@@ -65,6 +65,7 @@ def export_here(job: Job, asked: Asked, wire: Wire) -> Parcel:
 
     source, request = _source(job, asked), _request(job, asked)
     target = find_target(job.target or f"{job.folder}/out")
+    say(wire, logging.WARNING, check(request, source, target).warnings)
     parameters = {**request.model_dump(), "datasets": list(request.datasets), "where": list(request.where)}
     with progress.listening(Relay(wire)):
         summary: Summary = export(source=source, target=target, workspace=find_workspace(job.workspace), **parameters)

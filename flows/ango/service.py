@@ -27,7 +27,7 @@ from flows.child_messages import Broke, Said, encode
 MOST_ATTEMPTS = 3
 """Of a session: one that ended the service twice would end it again."""
 DEFAULT_TIME_LIMIT_SECONDS = 6 * 3600.0
-WORKER = ("-P", "-m", "flows.ango.worker")
+WORKER = ("-P", "-m", "flows.ango")
 
 _log = logging.getLogger(__name__)
 

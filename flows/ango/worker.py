@@ -1,4 +1,4 @@
-"""The process of one session: `python -m flows.ango.worker`, a job on standard input.
+"""The process of one session: `python -m flows.ango`, a job on standard input.
 
 It makes the product, by the export flow here or by a deployment of it elsewhere, uploads it, and says under which link
 it lies. Whatever goes wrong in it is one sentence for the log of the session.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import sys
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import PurePosixPath
@@ -20,23 +19,19 @@ from exporters.errors import OuthaulError, RequestError
 from flows.ango.asked import Asked, read_event
 from flows.ango.messages import End, Job, Uploaded, decode_job
 from flows.child_messages import Began, Broke, Said
-from flows.child_side import Wire, leave, private_streams, settle_in
+from flows.child_side import Wire, leave, settle_in
 from flows.settings import prepare
 
 Make = Callable[[Job, Asked, Wire], Any]
 """Makes the product of a job: a `blocks.ango.upload.Parcel`, whose name is made unique before it is sent."""
 
 
-def main() -> None:
-    serve_one(make_export, *private_streams())
-
-
 def serve_one(make: Make, wire: Wire, orders: IO[bytes]) -> None:
     """Take a job, carry it out, and end this process."""
     job = decode_job(orders.readline())
     settle_in(wire, orders, job.folder)
-    for name in ("prefect", "httpx", "httpcore"):  # what they have to say is for the Prefect UI, not for a user
-        logging.getLogger(name).setLevel(logging.CRITICAL)
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_for_users)
     prepare(job.workspace or _default_workspace())
     leave(wire, carry_out(job, make, wire))
 
@@ -101,6 +96,11 @@ def say(wire: Wire, level: int, lines: Iterable[str]) -> None:
         wire.tell(Said(level, line))
 
 
+def _is_for_users(record: logging.LogRecord) -> bool:
+    """What Prefect and its client have to say stands in the Prefect UI."""
+    return record.name.partition(".")[0] not in ("prefect", "httpx", "httpcore")
+
+
 def _trace(error: OuthaulError) -> str:
     cause = error.__cause__
     return "".join(traceback.format_exception(cause)) if cause else ""
@@ -110,8 +110,3 @@ def _default_workspace() -> str:
     from blocks.storage import default_workspace_url  # noqa: PLC0415
 
     return default_workspace_url()
-
-
-if __name__ == "__main__":
-    main()
-    sys.exit()

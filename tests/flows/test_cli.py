@@ -333,7 +333,7 @@ def test_a_killed_run_goes_on_where_it_stood(exports: Exports, platform: Platfor
     environment = {**os.environ, "OUTHAUL_API_KEY": DEMO_API_KEY, "OUTHAUL_WORKSPACE": str(tmp_path / "workspace")}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
     keys = tmp_path / "workspace" / "media-keys"
-    for _ in range(600):
+    for _ in range(2000):  # a busy machine takes a minute to begin
         if len(list(keys.rglob("*"))) > 12 and fault.hits:
             break
         time.sleep(0.1)
