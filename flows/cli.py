@@ -359,6 +359,10 @@ def _add_ango_plugin(commands: Any) -> None:
     command.add_argument(
         "--workspace", metavar="URL", default="", help="where to work (default: $OUTHAUL_WORKSPACE, or in the cache)"
     )
+    command.add_argument(
+        "--notify", action="append", default=[], metavar="E-MAIL",
+        help="whom the hub tells of an export beside its user, by an administrator's key; may be given again",
+    )  # fmt: skip
     command.add_argument("--ca-bundle", metavar="FILE", default="", help="a PEM file, for a private authority")
     command.add_argument("--no-verify-ssl", action="store_true", help="for test systems only")
 

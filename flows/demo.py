@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from blocks.sandbox.ango import DEMO_API_KEY as ANGO_API_KEY
-from blocks.sandbox.ango import AngoSandbox
+from blocks.sandbox.ango import DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET, AngoSandbox
 from blocks.sandbox.ango.options import build_sandbox as build_ango_sandbox
 from blocks.sandbox.idah import DEMO_API_KEY, DEMO_EMAIL, DEMO_PASSWORD, IdahSandbox
 from blocks.sandbox.idah_options import build_sandbox
@@ -99,7 +99,11 @@ def _ango(arguments: Namespace) -> tuple[AngoSandbox, str]:
     return sandbox, (
         f"Ango Hub sandbox with {arguments.entries} tasks in its project of pictures at {{url}}\n\n"
         f"  export OUTHAUL_API_KEY={ANGO_API_KEY}\n"
-        f"  outhaul export ango+{{url}} --dataset {project} --as coco --to out"
+        f"  outhaul export ango+{{url}} --dataset {project} --as coco --to out\n\n"
+        f"Its page, where Run calls an Export plug-in, is at {{url}}; to be that plug-in:\n\n"
+        f"  export OUTHAUL_ANGO_PLUGIN_ID={DEMO_PLUGIN_ID}\n"
+        f"  export OUTHAUL_ANGO_PLUGIN_SECRET={DEMO_PLUGIN_SECRET}\n"
+        f"  outhaul ango-plugin --exporter coco --host {{url}}"
     )
 
 

@@ -150,8 +150,19 @@ class SocketDoor(Door):
                 for task in work:
                     task.cancel()
                 await asyncio.gather(*work, return_exceptions=True)
+                stands = client.connected
                 with contextlib.suppress(TimeoutError):  # it may wait for an end that is gone
                     await asyncio.wait_for(client.disconnect(), FAREWELL_SECONDS)
+                    if stands:  # both ends have taken leave, so all that was said before was heard
+                        self._settle(0.0)
+                        await asyncio.sleep(0)
+
+    def _settle(self, after_seconds: float) -> None:
+        """What was sent so long ago has arrived."""
+        while self._unsettled and time.monotonic() - self._unsettled[0].sent_at >= after_seconds:
+            message = self._unsettled.popleft()
+            if message.heard and not message.heard.done():
+                message.heard.set_result(None)
 
     async def _beat(self, client: socketio.AsyncClient) -> None:
         while True:
@@ -159,7 +170,7 @@ class SocketDoor(Door):
             await asyncio.sleep(self._heartbeat_seconds)
 
     async def _send(self, client: socketio.AsyncClient) -> None:
-        """Send what waits, and say of what was sent long enough ago that it has arrived."""
+        """Send what waits."""
         settled_after = 2 * self._ping_seconds
         while True:
             self._something.clear()
@@ -169,9 +180,6 @@ class SocketDoor(Door):
                     await client.emit(event, document, namespace=NAMESPACE)
                 message.sent_at = time.monotonic()
                 self._unsettled.append(self._waiting.popleft())
-            while self._unsettled and time.monotonic() - self._unsettled[0].sent_at >= settled_after:
-                message = self._unsettled.popleft()
-                if message.heard and not message.heard.done():
-                    message.heard.set_result(None)
+            self._settle(settled_after)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._something.wait(), min(1.0, self._ping_seconds))

@@ -12,13 +12,13 @@ import re
 import threading
 from collections import defaultdict
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 import httpx
 from prefect.client.orchestration import get_client
 from prefect.concurrency.sync import concurrency
 from prefect.context import FlowRunContext, TaskRunContext
-from prefect.exceptions import PrefectException
+from prefect.exceptions import ObjectAlreadyExists, PrefectException
 
 from blocks import http, stopping
 
@@ -61,7 +61,7 @@ def turn(url: str, project_id: str) -> Iterator[None]:
 def _take_shared(stack: ExitStack, name: str) -> None:
     """Enter the limit into the stack; without the server's help, go on without."""
     try:
-        with get_client(sync_client=True) as client:
+        with get_client(sync_client=True) as client, suppress(ObjectAlreadyExists):  # another one made it meanwhile
             client.upsert_global_concurrency_limit_by_name(name=name, limit=1)
         while True:
             stopping.check()

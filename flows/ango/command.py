@@ -38,6 +38,7 @@ class Serving:
     deployment: str = ""
     target: str = ""
     workspace: str = ""
+    notify: tuple[str, ...] = ()
     at_once: int = 2
     time_limit: float = 6 * 3600.0
 
@@ -70,6 +71,7 @@ def ango_plugin_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]
         deployment=arguments.deployment,
         target=arguments.to,
         workspace=arguments.workspace,
+        notify=tuple(arguments.notify),
         at_once=arguments.at_once,
         time_limit=arguments.time_limit,
     )
@@ -104,6 +106,7 @@ def serve(serving: Serving, command: Sequence[str], environment: Mapping[str, st
             deployment=serving.deployment,
             target=serving.target,
             workspace=serving.workspace,
+            notify=serving.notify,
             folder=folder,
         )
 

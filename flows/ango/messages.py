@@ -27,6 +27,8 @@ class Job(Struct, frozen=True, kw_only=True):
     target: str = ""
     """Where to deliver; empty: in `folder`, from where it goes once it has been uploaded."""
     workspace: str = ""
+    notify: tuple[str, ...] = ()
+    """E-mail addresses of who is told, beside whoever pressed Run."""
     folder: str
     """Everything that the process writes lies in here; whoever made it removes it."""
 

@@ -15,21 +15,20 @@ from blocks.sandbox.ango.tasks import Project
 from blocks.sandbox.bodies import PIECE_BYTES, Body
 
 
-class ExportFile:
-    """A zip on disk, gone with this object. It is read by several requests at once."""
+class DiskFile:
+    """A file without a name, gone with this object. It is read by several requests at once."""
 
-    def __init__(self, member: str, pieces: Iterable[bytes]) -> None:
+    def __init__(self) -> None:
         self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the object
         weakref.finalize(self, self._file.close)
-        one_way = cast("IO[bytes]", _OneWay(self._file))
-        with (
-            zipfile.ZipFile(one_way, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
-            archive.open(member, "w", force_zip64=True) as stream,
-        ):
-            for piece in pieces:
-                stream.write(piece)
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        self._file.write(data)
+        self.size += len(data)
+
+    def flush(self) -> None:
         self._file.flush()
-        self.size = self._file.tell()
 
     def body(self) -> Body:
         def pieces() -> Iterator[bytes]:
@@ -39,6 +38,22 @@ class ExportFile:
                 offset += len(piece)
 
         return Body(self.size, pieces)
+
+
+class ExportFile(DiskFile):
+    """A zip."""
+
+    def __init__(self, member: str, pieces: Iterable[bytes]) -> None:
+        super().__init__()
+        one_way = cast("IO[bytes]", _OneWay(self._file))
+        with (
+            zipfile.ZipFile(one_way, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            archive.open(member, "w", force_zip64=True) as stream,
+        ):
+            for piece in pieces:
+                stream.write(piece)
+        self.flush()
+        self.size = self._file.tell()
 
 
 class _OneWay:

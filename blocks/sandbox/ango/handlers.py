@@ -10,12 +10,12 @@ from typing import Any
 from aiohttp import hdrs, web
 from yarl import URL
 
-from blocks.sandbox.ango.exports import ExportFile, build
+from blocks.sandbox.ango.exports import DiskFile, ExportFile, build
 from blocks.sandbox.ango.links import Links
 from blocks.sandbox.ango.query import Query
 from blocks.sandbox.ango.tasks import Project
 from blocks.sandbox.ango.wire import HubError, denied, json_value, number, success
-from blocks.sandbox.bodies import Body, Download, answer_range
+from blocks.sandbox.bodies import PIECE_BYTES, Body, Download, answer_range
 
 PROJECTS_A_PAGE, TASKS_A_PAGE, ASSETS_A_PAGE = 1000, 100, 1000
 UPLOAD_TYPES = ("brushes", "medicalBrushes", "assets", "exports", "instructions")
@@ -27,7 +27,7 @@ class Handlers:
     def __init__(self, projects: Mapping[str, Project], links: Links, *, export_seconds: float) -> None:
         self._projects, self._links, self._export_seconds = projects, links, export_seconds
         self._files: dict[str, ExportFile] = {}
-        self.uploads: dict[str, bytes] = {}
+        self.uploads: dict[str, DiskFile] = {}
         self.notices: list[dict[str, Any]] = []
 
     # -- projects, tasks, assets
@@ -96,7 +96,13 @@ class Handlers:
             return denied(refused)
         if request.content_length is None:
             return web.Response(status=411)
-        self.uploads[request.path] = await request.read()
+        stored = DiskFile()
+        async for piece in request.content.iter_chunked(PIECE_BYTES):
+            stored.write(piece)
+        stored.flush()
+        if stored.size != request.content_length:
+            return web.Response(status=400)
+        self.uploads[request.path] = stored
         return web.Response()
 
     async def media(self, request: web.Request) -> web.StreamResponse:
@@ -142,7 +148,7 @@ class Handlers:
 
     def _stored(self, project: Project | None, path: str) -> tuple[Body, str] | None:
         if path in self.uploads:
-            return Body.of(self.uploads[path]), "application/octet-stream"
+            return self.uploads[path].body(), "application/octet-stream"
         if project is None:
             return None
         if path == f"/media/{project.id}/exports/{project.id}.zip":

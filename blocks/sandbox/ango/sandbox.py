@@ -1,7 +1,7 @@
 """The Ango Hub sandbox: a hub with three projects (images, videos, documents), as an outside client meets it.
 
-Spoken here: the REST interface that an export needs, and the storage behind its signed links. The hub's other door,
-Socket.IO with its plug-in sessions, has its place in ``application`` and comes in a later step.
+Spoken here: the REST interface that an export needs, the storage behind its signed links, and the hub's other door,
+by which it calls plug-ins (``hub``). People find a page at its address.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from aiohttp.typedefs import Handler
 from blocks.sandbox import server
 from blocks.sandbox.ango.handlers import Handlers
 from blocks.sandbox.ango.hub import Hub
+from blocks.sandbox.ango.hub_page import HubPage
 from blocks.sandbox.ango.ids import uuid
 from blocks.sandbox.ango.links import LIFETIME_SECONDS, Links
 from blocks.sandbox.ango.query import Query
@@ -95,7 +96,7 @@ class AngoSandbox(Watched):
         server.run_forever(self.application(), host=host, port=port, on_start=started)
 
     def application(self) -> web.Application:
-        """The bare web application. The hub's Socket.IO door will be mounted here, at ``/socket.io/``."""
+        """The bare web application."""
         application = web.Application(
             middlewares=[self._traffic.middleware, self._answer_errors], client_max_size=1 << 31
         )
@@ -115,6 +116,7 @@ class AngoSandbox(Watched):
             routes.add_get(PREFIX + path, handler)
         routes.add_post(f"{PREFIX}notifications", handlers.notify)
         self.hub.attach(application)
+        HubPage(self.hub, self.projects).attach(application)
         routes.add_get("/media/{project}/{path:.*}", handlers.media)
         routes.add_put("/media/{project}/{path:.*}", handlers.upload)
         return application
