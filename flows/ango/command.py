@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from exporters import registry
 from exporters.errors import RequestError
@@ -93,6 +94,9 @@ def serve(serving: Serving, command: Sequence[str], environment: Mapping[str, st
     from flows.ango.service import Service, Work  # noqa: PLC0415
     from flows.ango.sessions import open_sessions  # noqa: PLC0415
 
+    parts = urlsplit(serving.host)
+    if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
+        raise RequestError("The hub's address is not one; give a URL such as https://imeritapi.ango.ai.")
     _show_log(serving.log_level)
     connection = {"url": serving.host, "verify_ssl": serving.verify_ssl, "ca_bundle": serving.ca_bundle}
 

@@ -197,6 +197,29 @@ def test_the_documented_sample_runs(sandbox: AngoSandbox, tmp_path: Path) -> Non
     assert not list(Path("/tmp").glob(f"*{project.id}*"))
 
 
+@pytest.mark.parametrize(
+    ("host", "secret", "said"),
+    [
+        ("nonsense", "s", "The hub's address is not one"),
+        ("https://me:pw@hub", "s", "The hub's address is not one"),
+        ("https://hub", "", "Set OUTHAUL_ANGO_PLUGIN_ID and OUTHAUL_ANGO_PLUGIN_SECRET"),
+    ],
+)
+def test_what_cannot_be_right_is_refused_at_once(tmp_path: Path, host: str, secret: str, said: str) -> None:
+    """In a sentence, with exit status 2, before anything is connected."""
+    environment = {"OUTHAUL_ANGO_PLUGIN_ID": "p", "OUTHAUL_ANGO_PLUGIN_SECRET": secret}
+    outhaul = str(Path(sys.executable).with_name("outhaul"))
+    done = subprocess.run(
+        [outhaul, "ango-plugin", "--exporter", "coco", "--host", host],
+        env={**os.environ, **environment, "OUTHAUL_WORKSPACE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert (done.returncode, said in done.stderr, "pw" in done.stderr) == (2, True, False)
+
+
 def test_by_rest(sandbox: AngoSandbox, tmp_path: Path) -> None:
     """The hub calls us, waits, and is told lines and answer over its REST interface, tried again until it takes it."""
     (tmp_path / "plugin.py").write_text(SAMPLE)
