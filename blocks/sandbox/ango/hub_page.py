@@ -21,6 +21,21 @@ h2 { font-size: 1rem; margin: 0 } .green, .done { color: #17702d } .red, .error 
 """
 
 
+# The form stays as it is while somebody types; without scripts the rest is as of when the page was opened.
+_REFRESH = """
+setInterval(async () => {
+  const answer = await fetch("/").catch(() => null)
+  if (!answer || !answer.ok) return
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html")
+  for (const id of ["light", "sessions"]) {
+    const old = document.getElementById(id), fresh = page.getElementById(id)
+    if (old.innerHTML !== fresh.innerHTML) old.replaceWith(fresh)
+  }
+}, 2000)
+"""
+LINES_SHOWN = 200
+
+
 class HubPage:
     def __init__(self, hub: Hub, projects: Mapping[str, Project]) -> None:
         self._hub, self._projects = hub, projects
@@ -35,27 +50,31 @@ class HubPage:
             for id_, project in self._projects.items()
         )
         sessions = "".join(map(_session, reversed(list(self._hub.sessions.values())))) or "<p>No run yet.</p>"
-        lives = "<b class=green>connected</b>" if self._hub.is_green() else "<b class=red>not connected</b>"
         if self._hub.rest_url:
-            lives = f"called at {escape(self._hub.rest_url)}"
-        text = f"""<!doctype html><html lang="en"><meta charset="utf-8"><meta http-equiv="refresh" content="3; url=/">
+            await self._hub.ask()
+        where = f" at {escape(self._hub.rest_url)}" if self._hub.rest_url else ""
+        light = "<b class=green>connected</b>" if self._hub.is_green() else "<b class=red>not connected</b>"
+        text = f"""<!doctype html><html lang="en"><meta charset="utf-8">
 <title>Ango Hub sandbox</title><style>{_STYLE}</style><h1>Ango Hub sandbox</h1>
-<p>The Export plug-in is {lives}.</p>
-<details><summary>Run it</summary><form method="post" action="/"><fieldset>
+<p id="light">The Export plug-in{where} is {light}.</p>
+<form method="post" action="/"><fieldset>
 <label>Project <select name="project">{projects}</select></label>
 <label>Stage Filter, with commas between; empty: completed tasks, *: all <input name="stage"></label>
 <label>Batch Filter, ids with commas between <input name="batches"></label>
 <label>Configuration (JSON) <textarea name="config" rows="3">{{}}</textarea></label>
-<button>Run</button></fieldset></form></details>
-{sessions}</html>"""
+<button>Run</button></fieldset></form>
+<div id="sessions">{sessions}</div><script>{_REFRESH}</script></html>"""
         return web.Response(text=text, content_type="text/html")
 
     async def _press_run(self, request: web.Request) -> web.Response:
+        """As on the platform, a plug-in that is not connected cannot be run."""
         form = await request.post()
-        stage, batches = (_names(str(form.get(name, ""))) for name in ("stage", "batches"))
         project = str(form.get("project", ""))
         if project not in self._projects:
-            raise web.HTTPBadRequest(text="There is no such project.")
+            raise web.HTTPBadRequest(text="There is no such project: choose one of those on the page.")
+        if not self._hub.is_green():
+            raise web.HTTPConflict(text="The plug-in is not connected: start it, then press Run again.")
+        stage, batches = (_names(str(form.get(name, ""))) for name in ("stage", "batches"))
         everything: list[str] = []
         self._hub.run(
             project, str(form.get("config", "")), stage=everything if stage == ["*"] else stage, batches=batches
@@ -68,14 +87,18 @@ def _names(text: str) -> list[str] | None:
 
 
 def _session(session: HubSession) -> str:
-    lines = "\n".join(
+    lines = [
         f"<span class='{escape(str(line.get('level')))}'>{escape(str(line.get('level'))):<8} "
         f"{escape(str(line.get('msg')))}</span>"
-        for line in session.logs
-    )
+        for line in session.logs[-LINES_SHOWN:]
+    ]
+    if len(session.logs) > LINES_SHOWN:
+        lines.insert(0, f"... {len(session.logs) - LINES_SHOWN} lines before ...")
+    if session.rest_status not in (None, 200):
+        lines.append(f"The plug-in was called by REST and answered {session.rest_status or 'nothing'}.")
     link = str(session.responses[0].get("response", "")) if session.responses else ""
     opened = f" · <a href='{escape(quote(link, safe='%:/?&=+-._~'))}'>download</a>" if link.startswith("http") else ""
     return (
         f"<article><h2>{escape(session.id)} · <span class={session.state}>{session.state}</span>{opened}</h2>"
-        f"<pre>{lines}</pre></article>"
+        "<pre>" + "\n".join(lines) + "</pre></article>"
     )

@@ -62,7 +62,7 @@ class AngoSandbox(Watched):
         self.api_keys = {DEMO_API_KEY}
         self.is_fenced = is_fenced
         self._traffic = Traffic(PREFIX, latency_seconds, lambda _: self.links.expire())
-        self.hub = Hub()
+        self.hub = Hub(DEMO_API_KEY)
         self.handlers = Handlers(self.projects, self.links, export_seconds=export_seconds)
 
     def project(self, kind: str = "image") -> Project:

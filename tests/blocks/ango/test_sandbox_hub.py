@@ -1,85 +1,228 @@
-"""The sandbox hub as a plug-in and as people meet it."""
+"""The sandbox hub as a plug-in meets it over Socket.IO."""
 
 from __future__ import annotations
 
 import asyncio
-import urllib.parse
-import urllib.request
-from collections.abc import Iterator
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
+from typing import Any
 
+import aiohttp
 import pytest
 import socketio
 
-from blocks.sandbox.ango import DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET, AngoSandbox
+from blocks.sandbox.ango import DEMO_API_KEY, DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET, AngoSandbox
+from blocks.sandbox.ango.hub import LEFT_OUT, Hub
+from flows.demo import _ango
+
+
+class Plugin:
+    """Any Socket.IO client, in a thread of its own: ``events`` are what it was sent, ``is_gone`` once disconnected."""
+
+    def __init__(self, url: str, loop: asyncio.AbstractEventLoop) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.is_gone = threading.Event()
+        self._url, self._loop = url, loop
+        self._do(self._open())
+
+        async def gone(*_: object) -> None:
+            self.is_gone.set()
+
+        async def event(document: dict[str, Any]) -> None:
+            self.events.append(document)
+
+        self._client.on("plugin", event, namespace="/plugin")
+        self._client.on("disconnect", gone, namespace="/plugin")
+
+    async def _open(self) -> None:
+        self._http = aiohttp.ClientSession()  # which the client forgets to close when a connection fails
+        self._client = socketio.AsyncClient(reconnection=False, http_session=self._http)
+
+    def connect(self, secret: str = DEMO_PLUGIN_SECRET) -> None:
+        """Raises socketio.exceptions.ConnectionError."""
+        self._do(self._client.connect(self._url, transports=["websocket"], namespaces=["/plugin"]))
+        self.emit("heartbeat", {"id": DEMO_PLUGIN_ID, "secret": secret})
+
+    def emit(self, event: str, document: object) -> None:
+        self._do(self._client.emit(event, document, namespace="/plugin"))
+
+    def received(self, count: int = 1) -> list[dict[str, Any]]:
+        """So many events, once they are there."""
+        eventually(lambda: len(self.events) >= count)
+        return self.events
+
+    def leave(self) -> None:
+        self._do(self._client.shutdown())
+        self._do(self._http.close())
+
+    def _do(self, work: Coroutine[Any, Any, Any]) -> None:
+        asyncio.run_coroutine_threadsafe(work, self._loop).result(30)
+
+
+def eventually(condition: Callable[[], object]) -> None:
+    until = time.monotonic() + 30
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.01)
+
+
+@contextmanager
+def plugins(url: str) -> Iterator[Callable[[], Plugin]]:
+    """Makes plug-ins, and has them leave in the end."""
+    loop, made = asyncio.new_event_loop(), []
+    thread = threading.Thread(target=loop.run_forever)
+    thread.start()
+
+    def make() -> Plugin:
+        made.append(Plugin(url, loop))
+        return made[-1]
+
+    try:
+        yield make
+    finally:
+        for one in made:
+            one.leave()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
 @pytest.fixture
 def sandbox() -> Iterator[AngoSandbox]:
-    sandbox = AngoSandbox(tasks=2)
+    sandbox = AngoSandbox(tasks=2, video_tasks=0, document_tasks=0)
     with sandbox.serve():
         yield sandbox
 
 
-async def connected(sandbox: AngoSandbox, secret: str, work: str = "") -> list[dict[str, object]]:
-    """What a plain client receives that says it is the plug-in, then has a run pressed and answers it."""
-    events: list[dict[str, object]] = []
-    client, got = socketio.AsyncClient(reconnection=False), asyncio.Event()
-
-    async def on_plugin(event: dict[str, object]) -> None:
-        events.append(event)
-        got.set()
-
-    client.on("plugin", on_plugin, namespace="/plugin")
-    await client.connect(sandbox.links.base, transports=["websocket"], namespaces=["/plugin"])
-    await client.emit("heartbeat", {"id": DEMO_PLUGIN_ID, "secret": secret}, namespace="/plugin")
-    if work:
-        await asyncio.to_thread(sandbox.hub.wait_green)
-        session = sandbox.hub.run(sandbox.project().id, "{}")
-        await asyncio.wait_for(got.wait(), 30)
-        await client.emit("log", {"session": session, "level": "INFO", "msg": work}, namespace="/plugin")
-        response = {"export": True, "response": "https://there", "session": session}
-        await client.emit("response", response, namespace="/plugin")
-        await asyncio.to_thread(sandbox.hub.wait, session)
-    else:
-        await asyncio.sleep(0.3)
-    await client.disconnect()
-    return events
+@pytest.fixture
+def hub(sandbox: AngoSandbox) -> Hub:
+    return sandbox.hub
 
 
-def test_a_plugin_is_called_and_heard(sandbox: AngoSandbox) -> None:
-    """With all that an event has; its lines and its response are in the session."""
-    (event,) = asyncio.run(connected(sandbox, DEMO_PLUGIN_SECRET, "<b>working</b>"))
-    assert {*event} >= {"projectId", "session", "apiKey", "orgId", "runBy", "configJSON", "stage", "batches"}
-    session = sandbox.hub.sessions[str(event["session"])]
-    assert (session.state, session.logs[0]["msg"]) == ("done", "<b>working</b>")
-    page = urllib.request.urlopen(sandbox.links.base).read().decode()
-    assert "&lt;b&gt;working&lt;/b&gt;" in page
-    assert "href='https://there'" in page
+@pytest.fixture
+def new_plugin(sandbox: AngoSandbox) -> Iterator[Callable[[], Plugin]]:
+    with plugins(sandbox.links.base) as make:
+        yield make
 
 
-def test_who_does_not_know_the_secret_is_not_heard(sandbox: AngoSandbox) -> None:
-    """Its light stays red, and nobody's run comes its way."""
-    assert asyncio.run(connected(sandbox, "guessed")) == []
-    assert not sandbox.hub.heartbeats
-    assert not sandbox.hub.is_green()
+@pytest.fixture
+def plugin(hub: Hub, new_plugin: Callable[[], Plugin]) -> Plugin:
+    """One that is connected and known."""
+    plugin = new_plugin()
+    plugin.connect()
+    hub.wait_green()
+    return plugin
 
 
-def test_people_press_run_on_the_page(sandbox: AngoSandbox) -> None:
-    """The form makes a session with the filters and the configuration that were typed."""
-    form = {"project": sandbox.project().id, "stage": "Review A, Complete", "batches": "", "config": '{"a": 1}'}
-    data = urllib.parse.urlencode(form).encode()
-    assert b"running" in urllib.request.urlopen(sandbox.links.base, data).read()
-    (session,) = sandbox.hub.sessions.values()
-    assert session.event["stage"] == ["Review A", "Complete"]
-    assert (session.event["batches"], session.event["configJSON"]) == (None, '{"a": 1}')
+def test_a_heartbeat_turns_the_light_green(hub: Hub, new_plugin: Callable[[], Plugin]) -> None:
+    """Heartbeats are kept with their moments; a plug-in that left, or was not heard for long, is red."""
+    assert not hub.is_green()
+    plugin = new_plugin()
+    plugin.connect()
+    hub.wait_green()
+    ((moment, plugin_id),) = hub.heartbeats
+    assert (plugin_id, hub.connections) == (DEMO_PLUGIN_ID, 1)
+    assert moment <= time.monotonic()
+    assert not hub.is_green(within_seconds=0)
+    assert not hub.is_green("another")
+    plugin.leave()
+    hub.wait_for(lambda: not hub.is_green())
 
 
-def test_what_is_uploaded_is_kept_whole_or_not_at_all(sandbox: AngoSandbox) -> None:
-    """It opens in full and in part; a body of another length than announced is refused."""
-    url = sandbox.links.sign(f"/media/{sandbox.project().id}/exports/one.zip", 1, method="PUT")
-    body = bytes(range(256)) * 5000
-    urllib.request.urlopen(urllib.request.Request(url, body, method="PUT"))
-    link = sandbox.links.sign(f"/media/{sandbox.project().id}/exports/one.zip", 2)
-    assert urllib.request.urlopen(link).read() == body
-    part = urllib.request.urlopen(urllib.request.Request(link, headers={"Range": "bytes=10-19"}))
-    assert (part.status, part.read()) == (206, body[10:20])
+def test_who_does_not_know_the_secret_is_not_heard(hub: Hub, new_plugin: Callable[[], Plugin]) -> None:
+    """It stays connected, but no run comes its way, and nothing that it sends as a heartbeat breaks the hub."""
+    stranger, plugin = new_plugin(), new_plugin()
+    stranger.connect("guessed")
+    for strange in (None, [], {"id": ["x"]}, {"id": DEMO_PLUGIN_ID}):
+        stranger.emit("heartbeat", strange)
+    plugin.connect()
+    hub.wait_green()
+    hub.run("p")
+    plugin.received()
+    assert (stranger.events, stranger.is_gone.is_set(), len(hub.heartbeats)) == ([], False, 1)
+
+
+def test_who_does_not_know_the_secret_may_be_dropped(hub: Hub, new_plugin: Callable[[], Plugin]) -> None:
+    """Which of the two the real hub does, nobody knows; plug-ins have to survive both."""
+    hub.drops_wrong_secrets = True
+    stranger = new_plugin()
+    stranger.connect("guessed")
+    assert stranger.is_gone.wait(30)
+
+
+def test_a_run_is_sent_with_all_that_an_event_has(hub: Hub, plugin: Plugin) -> None:
+    """Filters and further keys as given; the key is the user's unless another one is asked for."""
+    session = hub.run("p", '{"a": 1}', stage=["Complete"], batches=["b"], workflow={"x": 1})
+    (event,) = plugin.received()
+    assert event == {
+        "projectId": "p", "session": session, "apiKey": DEMO_API_KEY, "configJSON": '{"a": 1}',
+        "stage": ["Complete"], "batches": ["b"], "orgId": event["orgId"], "runBy": event["runBy"], "workflow": {"x": 1},
+    }  # fmt: skip
+    hub.run("p", api_key="other")
+    assert plugin.received(2)[1]["apiKey"] == "other"
+
+
+def test_a_configuration_may_be_null_or_absent(hub: Hub, plugin: Plugin) -> None:
+    """And a filter that nobody set is null."""
+    hub.run("p", None)
+    hub.run("p", LEFT_OUT)
+    null, absent = plugin.received(2)
+    assert (null["configJSON"], null["stage"], null["batches"]) == (None, None, None)
+    assert "configJSON" not in absent
+
+
+def test_a_session_of_before_is_sent_again_as_it_was(hub: Hub, plugin: Plugin) -> None:
+    """It stays one session."""
+    session = hub.run("p", '{"a": 1}')
+    assert hub.run("p", session=session) == session
+    first, second = plugin.received(2)
+    assert first == second
+    assert [*hub.sessions] == [session]
+
+
+def test_lines_and_responses_are_kept_in_order(hub: Hub, plugin: Plugin) -> None:
+    """A session ends with its first response; a second one is kept beside it."""
+    session = hub.run("p")
+    assert hub.sessions[session].state == "running"
+    lines = [{"session": session, "level": "INFO", "msg": str(number)} for number in range(50)]
+    for line in lines:
+        plugin.emit("log", line)
+    failure = {"error": True, "session": session}
+    success = {"export": True, "response": "https://there", "session": session}
+    plugin.emit("response", failure)
+    plugin.emit("response", success)
+    ended = hub.wait(session)
+    hub.wait_for(lambda: len(ended.responses) == 2)
+    assert (ended.logs, ended.responses, ended.state) == (lines, [failure, success], "error")
+
+
+def test_what_belongs_to_no_session_is_kept_apart(hub: Hub, plugin: Plugin) -> None:
+    """Also what has no form at all."""
+    sent = [{"export": True, "response": "https://there", "session": "unknown"}, ["strange"], {"session": ["list"]}]
+    for one in sent:
+        plugin.emit("log", one)
+        plugin.emit("response", one)
+    hub.wait_for(lambda: len(hub.strays) == 3)
+    assert hub.strays == hub.stray_logs == sent
+
+
+def test_waiting_ends(hub: Hub) -> None:
+    """With an error where nothing comes."""
+    with pytest.raises(TimeoutError):
+        hub.wait_green(0.05)
+    with pytest.raises(TimeoutError):
+        hub.wait(hub.run("p"), 0.05)
+
+
+def test_the_command_says_how_to_be_the_plugin() -> None:
+    """Its id, its secret, the line that starts it, and where the page is."""
+    from argparse import Namespace  # noqa: PLC0415
+
+    asked = Namespace(entries=2, row_bytes=None, latency=0, export_latency=0, link_seconds=60, fault=[], seed=7)
+    greeting = _ango(asked)[1].format(url="http://here")
+    assert f"export OUTHAUL_ANGO_PLUGIN_ID={DEMO_PLUGIN_ID}\n" in greeting
+    assert f"export OUTHAUL_ANGO_PLUGIN_SECRET={DEMO_PLUGIN_SECRET}\n" in greeting
+    assert "outhaul ango-plugin --exporter coco --host http://here" in greeting
+    assert "page, where Run calls an Export plug-in, is at http://here" in greeting
