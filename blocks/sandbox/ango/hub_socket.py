@@ -25,11 +25,9 @@ class HubSocket:
     plug-ins send, by event. All methods are for the thread of the server.
     """
 
-    def __init__(
-        self, hears: Callable[[Any], str | None], takes: Mapping[str, Callable[[Any], None]], drops_wrong: bool = False
-    ) -> None:
+    def __init__(self, hears: Callable[[Any], str | None], takes: Mapping[str, Callable[[Any], None]]) -> None:
         self.connections = 0
-        self.drops_wrong = drops_wrong
+        self.drops_wrong = False
         self.refused = 0
         self.away_until = 0.0
         self.lost = dict.fromkeys(takes, 0)
@@ -59,12 +57,11 @@ class HubSocket:
     def is_connected(self, plugin_id: str) -> bool:
         return plugin_id in list(self._known.values())
 
-    async def send(self, event: Mapping[str, Any], plugin_id: str) -> bool:
-        """To one connection of the plug-in, the newest; whether it has any."""
+    async def send(self, event: Mapping[str, Any], plugin_id: str) -> None:
+        """To the newest connection of the plug-in; to nobody where it has none."""
         connection = next((one for one, known in reversed(self._known.items()) if known == plugin_id), None)
         if connection is not None:
             await self._server.emit("plugin", event, to=connection, namespace=NAMESPACE)
-        return connection is not None
 
     def drop(self) -> None:
         """End all connections as a network that fails does: without a word."""
