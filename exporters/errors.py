@@ -16,6 +16,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+LONGEST_SAID = 300
+"""Characters of what somebody else's code says of its failure; more is cut."""
+
 
 class OuthaulError(Exception):
     """Everything Outhaul raises on purpose; its text is fit to be shown to a user as it stands."""
@@ -72,6 +75,16 @@ class SkippableError(OuthaulError):
 def quoted(name: str) -> str:
     """A name of the user's, as it may stand in a sentence: control and direction characters shown, not obeyed."""
     return "“" + "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in name) + "”"
+
+
+def first_line(text: str) -> str:
+    """The first line of what somebody else's code says, as it may stand in the middle of a sentence."""
+    return (text.strip().splitlines() or [""])[0][:LONGEST_SAID].rstrip(".")
+
+
+def with_kind(error: BaseException, text: str) -> str:
+    """`ValueError: no such bucket`, or the kind alone where it says nothing."""
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def unknown_name(kind: str, given: str, known: Iterable[str], *, where: str = "") -> RequestError:

@@ -35,4 +35,9 @@ class Broke(Struct, frozen=True, tag="broke"):
     delay_seconds: float | None = None
 
 
+def in_one_line(error: Exception) -> str:
+    """What our own errors say, as `Broke` has it; a refusal of several things has a line for each."""
+    return " ".join(str(error).splitlines())
+
+
 encode = msgspec.json.Encoder().encode

@@ -56,10 +56,10 @@ def run(
     """Run the flow here, with a Prefect API of its own unless one is configured; `manner` is what else it takes."""
     from flows.export import export  # noqa: PLC0415 - a refused request need not wait for it
 
-    parameters = {**request.model_dump(), "datasets": list(request.datasets), "where": list(request.where)}
+    parameters = {**manner, **request.parameters()}
     with display.watching(wants_bars=wants_bars):
         try:
-            summary: Summary = export(source=source, target=target, workspace=workspace, **manner, **parameters)
+            summary: Summary = export(source=source, target=target, workspace=workspace, **parameters)
         except BusyError:
             raise
         except RequestError as error:  # found after the checks: something was fetched, so it is a failure now

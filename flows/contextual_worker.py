@@ -20,13 +20,13 @@ from blocks.store import Store
 from exporters import OuthaulError, RequestError, RetriableError, read_options, registry
 from exporters.contextual import Context, ContextualExporter, IoContext, adapt
 from exporters.contextual.signals import Failed, Rescheduled
+from exporters.errors import first_line, with_kind
 from exporters.plugins.modules import readable
 from flows.child_messages import Began, Broke
 from flows.child_side import Wire, leave, private_streams, settle_in
 from flows.contextual_messages import Delayed, Done, End, Job, decode_job
 from flows.contextual_source import FetchedSource
 
-MAX_MESSAGE = 300
 MAX_WARNINGS = 20
 """Of one kind."""
 
@@ -122,13 +122,12 @@ def _said(error: BaseException) -> str:
         return _line(error)
     if isinstance(error, SystemExit):
         return f"it called sys.exit({error.code!r})"
-    text = _line(error)
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return with_kind(error, _line(error))
 
 
 def _line(error: BaseException) -> str:
     """The first line of what an exception says."""
-    return (readable(str(error)).strip().splitlines() or [""])[0][:MAX_MESSAGE].rstrip(".")
+    return first_line(readable(str(error)))
 
 
 def _place(error: BaseException, exporter: ContextualExporter | None) -> str:

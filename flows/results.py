@@ -40,6 +40,10 @@ class Request(Frozen):
     delta: bool = False
     shard_entries: int = Field(default=1000, ge=1)
 
+    def parameters(self) -> dict[str, Any]:
+        """It as parameters of the export flow, which takes lists."""
+        return {**self.model_dump(), "datasets": list(self.datasets), "where": list(self.where)}
+
 
 class Former(Frozen):
     """A shard as an earlier run has read it, of the same listing.

@@ -23,12 +23,15 @@ from exporters.errors import FatalError, RequestError, RetriableError
 
 MOST_REDIRECTS = 5
 PAGES_ATTEMPTS = 3
+AS_IT_IS = {"Accept-Encoding": "identity"}
+"""A file is to come with the bytes that it has."""
 EXPORTS = "exports"
 """What the hub files a plug-in's product as."""
 _PLAIN = "%!#$&'()*+,/:;=?@[]~"
 """Stand for themselves in an address, beside letters and digits: what is quoted already stays as it is."""
 
 Query = Mapping[str, str]
+NOWHERE_ELSE: Query = {}
 
 
 class _Answer(msgspec.Struct):
@@ -99,9 +102,7 @@ class AngoClient:
         known = None if afresh else BOOK.get(self.account, link)
         if known:
             return known
-        query = {"name": link.partition("?")[0], "project": project_id, "type": kind}
-        data = await self._ask("getSignedUrl", query)
-        signed = msgspec.json.decode(self._part(data, "signedUrl"), type=str)
+        signed = await self.download_link(link, project_id, kind)
         BOOK.add(self.account, link, signed)
         return signed
 
@@ -113,22 +114,7 @@ class AngoClient:
             LinkRefusedError: 401, 403 or 400. NotFoundError: 404 or 410. RetriableError: it did not come.
         """
         headers, expected = range_request(offset, etag)
-        try:
-            url = URL(quote(address, safe=_PLAIN), encoded=True)  # a signature is about each byte of the rest
-        except ValueError:
-            url = URL()
-        if url.scheme not in ("http", "https") or not url.host:
-            raise LinkRefusedError("The address of a file is not one of the web, and cannot be opened.")
-        host = str(url.origin())
-        async with (
-            http.translated(host),
-            self._session.get(
-                url,
-                headers=headers | {"Accept-Encoding": "identity"},
-                max_redirects=MOST_REDIRECTS,
-                proxy=http.proxy_for(address, self._connection.proxy),
-            ) as response,
-        ):
+        async with self._request_file("GET", address, headers | AS_IT_IS) as (response, host):
             if response.status in (400, 401, 403):
                 raise LinkRefusedError(f"{host} does not open a link ({response.status}); it may have expired.")
             if response.status == 410:
@@ -150,14 +136,14 @@ class AngoClient:
             if not rows or ("total" in data and len(found) >= total):
                 return found, total
 
-    async def upload_link(self, name: str, project_id: str, place: Query) -> str:
-        """A link to put a file of exports to; `place` is where a project keeps them, if not at the hub."""
-        data = await self._ask("getUploadUrl", {"name": name, "project": project_id, "type": EXPORTS, **place})
+    async def upload_link(self, name: str, project_id: str, kind: str, place: Query = NOWHERE_ELSE) -> str:
+        """A link to put a file to; `place` is where a project keeps files of its kind, if not at the hub."""
+        data = await self._ask("getUploadUrl", {"name": name, "project": project_id, "type": kind, **place})
         return msgspec.json.decode(self._part(data, "uploadUrl"), type=str)
 
-    async def download_link(self, upload_link: str, project_id: str, place: Query) -> str:
-        """The link that opens what was put there, for whoever is given it."""
-        query = {"name": upload_link.partition("?")[0], "project": project_id, "type": EXPORTS, **place}
+    async def download_link(self, link: str, project_id: str, kind: str, place: Query = NOWHERE_ELSE) -> str:
+        """The link that opens what lies under another one, for whoever is given it."""
+        query = {"name": link.partition("?")[0], "project": project_id, "type": kind, **place}
         data = await self._ask("getSignedUrl", query)
         return msgspec.json.decode(self._part(data, "signedUrl"), type=str)
 
@@ -167,41 +153,49 @@ class AngoClient:
         Raises:
             LinkRefusedError: 400, 401 or 403. RetriableError: it did not arrive.
         """
-        url = URL(quote(link, safe=_PLAIN), encoded=True)
-        host = str(url.origin())
-        async with (
-            http.translated(host),
-            self._session.put(
-                url,
-                data=chunks,
-                headers={"Content-Length": str(size)},
-                skip_auto_headers=("Content-Type",),
-                allow_redirects=False,
-                proxy=http.proxy_for(link, self._connection.proxy),
-            ) as response,
-        ):
+        body = {"data": chunks, "skip_auto_headers": ("Content-Type",), "allow_redirects": False}
+        async with self._request_file("PUT", link, {"Content-Length": str(size)}, **body) as (response, host):
             if response.status in (400, 401, 403):
                 raise LinkRefusedError(f"{host} does not take a file under a link ({response.status}).")
             http.check_status(response, host, expected=range(200, 300))
 
     async def stored_size(self, link: str) -> int | None:
         """How many bytes open under a link; None where its storage does not say."""
-        url = URL(quote(link, safe=_PLAIN), encoded=True)
-        host = str(url.origin())
-        async with (
-            http.translated(host),
-            self._session.get(
-                url,
-                headers={"Range": "bytes=0-0", "Accept-Encoding": "identity"},
-                max_redirects=MOST_REDIRECTS,
-                proxy=http.proxy_for(link, self._connection.proxy),
-            ) as response,
-        ):
+        async with self._request_file("GET", link, {"Range": "bytes=0-0", **AS_IT_IS}) as (response, host):
             http.check_status(response, host, expected=(200, 206))
             if response.status == 206:
                 total = response.headers.get("Content-Range", "").rpartition("/")[2]
                 return int(total) if total.isdecimal() else None
             return response.content_length
+
+    @asynccontextmanager
+    async def _request_file(
+        self, method: str, address: str, headers: Mapping[str, str], **more: Any
+    ) -> AsyncIterator[tuple[aiohttp.ClientResponse, str]]:
+        """The answer of wherever a link leads, and who that is; not looked at yet. It gets no key.
+
+        Raises:
+            LinkRefusedError: the address is none of the web. RetriableError: no answer came.
+        """
+        try:
+            url = URL(quote(address, safe=_PLAIN), encoded=True)  # a signature is about each byte of the rest
+        except ValueError:
+            url = URL()
+        if url.scheme not in ("http", "https") or not url.host:
+            raise LinkRefusedError("The address of a file is not one of the web, and cannot be opened.")
+        host = str(url.origin())
+        async with (
+            http.translated(host),
+            self._session.request(
+                method,
+                url,
+                headers=headers,
+                max_redirects=MOST_REDIRECTS,
+                proxy=http.proxy_for(address, self._connection.proxy),
+                **more,
+            ) as response,
+        ):
+            yield response, host
 
     async def post(self, path: str, document: Any) -> None:
         """Tell the hub something; once, for whoever calls this knows whether to say it again."""

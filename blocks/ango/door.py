@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 Event = Mapping[str, Any]
 """What the hub sends when somebody presses Run."""
-Take = Callable[[dict[str, Any]], Awaitable[None]]
-"""Takes an event; returns when its session is over."""
+Take = Callable[[dict[str, Any]], asyncio.Task[None]]
+"""Takes an event; the task is done when its session is over, and outlives the connection that it came in on."""
 
 
 class Caller(NamedTuple):
@@ -17,7 +18,6 @@ class Caller(NamedTuple):
     session: str
     organization: str
     run_by: str
-    project_id: str
     api_key: str
 
     def __repr__(self) -> str:
@@ -25,7 +25,7 @@ class Caller(NamedTuple):
 
     @classmethod
     def of(cls, event: Event) -> Caller:
-        named = (event.get(key) for key in ("session", "orgId", "runBy", "projectId", "apiKey"))
+        named = (event.get(key) for key in ("session", "orgId", "runBy", "apiKey"))
         return cls(*(value if isinstance(value, str) else "" for value in named))
 
 

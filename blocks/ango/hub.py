@@ -21,6 +21,7 @@ import aiohttp
 import socketio
 
 from blocks import http
+from blocks.ango.client import Connection
 from blocks.ango.door import Caller, Door, Line, Take, log_document
 
 NAMESPACE = "/plugin"
@@ -52,29 +53,26 @@ class SocketDoor(Door):
 
     Example:
         ```python
-        door = SocketDoor("https://imeritapi.ango.ai", "plugin-id", "plugin-secret")
+        door = SocketDoor(Connection("https://imeritapi.ango.ai", api_key=""), "plugin-id", "plugin-secret")
         await door.serve(take)
         ```
     """
 
     def __init__(
         self,
-        url: str,
+        connection: Connection,
         plugin_id: str,
         secret: str,
         *,
-        verify_ssl: bool = True,
-        ca_bundle: str = "",
         ping_seconds: float = PING_SECONDS,
         heartbeat_seconds: float = HEARTBEAT_SECONDS,
     ) -> None:
-        self._url, self._plugin_id, self._secret = url.rstrip("/"), plugin_id, secret
-        self._tls = http.tls(verify_ssl, ca_bundle)
+        self._url, self._plugin_id, self._secret = connection.url.rstrip("/"), plugin_id, secret
+        self._tls = http.tls(connection.verify_ssl, connection.ca_bundle)
         self._ping_seconds, self._heartbeat_seconds = ping_seconds, heartbeat_seconds
         self._waiting: deque[_Message] = deque()
         self._unsettled: deque[_Message] = deque()
         self._something = asyncio.Event()
-        self._sessions: set[asyncio.Future[None]] = set()
 
     async def serve(self, take: Take) -> None:
         attempt, said = 0, ""
@@ -128,9 +126,7 @@ class SocketDoor(Door):
 
             async def on_plugin(event: Any, *_more: Any) -> None:
                 if isinstance(event, dict):
-                    session = asyncio.ensure_future(take(event))
-                    self._sessions.add(session)  # they outlive the connection that they came in on
-                    session.add_done_callback(self._sessions.discard)
+                    take(event)
 
             async def on_disconnect(*_reason: Any) -> None:
                 ended.set()

@@ -11,7 +11,7 @@ import hmac
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from aiohttp import web
 
@@ -29,15 +29,20 @@ MOST_EVENT_BYTES = 4 << 20
 _log = logging.getLogger(__name__)
 
 
+class _Log(NamedTuple):
+    """The lines of a session that wait, None behind the last, and who sends them."""
+
+    lines: asyncio.Queue[Line | None]
+    sender: asyncio.Future[None]
+
+
 class RestDoor(Door):
     """The hub by REST: `POST /plugin` and `GET /heartbeat` here, `/v2/pluginLog` and `/v2/pluginResponse` there."""
 
     def __init__(self, connection: Connection, plugin_id: str, secret: str, *, port: int, host: str = "") -> None:
         self._connection, self._plugin_id, self._secret = connection, plugin_id, secret
         self._port, self._host = port, host
-        self._lines: dict[str, asyncio.Queue[Line | None]] = {}
-        self._senders: dict[str, asyncio.Task[None]] = {}
-        self._running: set[asyncio.Task[None]] = set()
+        self._logs: dict[str, _Log] = {}
 
     async def serve(self, take: Take) -> None:
         async def plugin(request: web.Request) -> web.Response:
@@ -48,10 +53,7 @@ class RestDoor(Door):
                 event = None
             if not isinstance(event, dict):
                 return web.json_response({"detail": "The body is not a JSON object."}, status=422)
-            session = asyncio.ensure_future(take(event))
-            self._running.add(session)
-            session.add_done_callback(self._running.discard)
-            await asyncio.shield(session)
+            await asyncio.shield(take(event))
             return web.json_response(None)
 
         async def heartbeat(request: web.Request) -> web.Response:
@@ -76,18 +78,19 @@ class RestDoor(Door):
             await runner.cleanup()
 
     def log(self, caller: Caller, line: Line) -> None:
-        if caller.session not in self._lines:
-            self._lines[caller.session] = asyncio.Queue(MOST_WAITING)
-            self._senders[caller.session] = asyncio.ensure_future(self._send_lines(caller))
-        if not self._lines[caller.session].full():
-            self._lines[caller.session].put_nowait(line)
+        log = self._logs.get(caller.session)
+        if log is None:
+            lines: asyncio.Queue[Line | None] = asyncio.Queue(MOST_WAITING)
+            log = self._logs[caller.session] = _Log(lines, asyncio.ensure_future(self._send_lines(caller, lines)))
+        if not log.lines.full():
+            log.lines.put_nowait(line)
 
     async def answer(self, caller: Caller, lines: Sequence[Line], response: Mapping[str, Any]) -> None:
         for line in lines:
             self.log(caller, line)
-        if caller.session in self._lines:
-            await self._lines.pop(caller.session).put(None)
-            await self._senders.pop(caller.session)
+        if log := self._logs.pop(caller.session, None):
+            await log.lines.put(None)
+            await log.sender
         attempt = 0
         async with connect(replace(self._connection, api_key=caller.api_key)) as client:
             while True:
@@ -104,9 +107,8 @@ class RestDoor(Door):
                 else:
                     return
 
-    async def _send_lines(self, caller: Caller) -> None:
+    async def _send_lines(self, caller: Caller, lines: asyncio.Queue[Line | None]) -> None:
         """In their order; one that the hub does not take, however often, ends nobody's export."""
-        lines = self._lines[caller.session]
         async with connect(replace(self._connection, api_key=caller.api_key)) as client:
             while (line := await lines.get()) is not None:
                 try:

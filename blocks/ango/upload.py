@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from blocks import http
-from blocks.ango.client import AngoClient, LinkRefusedError
+from blocks.ango.client import EXPORTS, AngoClient, LinkRefusedError
 from exporters.errors import FatalError, RequestError, RetriableError
 
 ATTEMPTS = 6
@@ -37,10 +37,10 @@ async def upload(client: AngoClient, parcel: Parcel, project_id: str) -> str:
     place = {name: value for name, value in place.items() if value}
 
     async def attempt() -> str:
-        link = await client.upload_link(parcel.name, project_id, place)
+        link = await client.upload_link(parcel.name, project_id, EXPORTS, place)
         try:
             await client.put(link, _read(parcel), parcel.size)
-            signed = await client.download_link(link, project_id, place)
+            signed = await client.download_link(link, project_id, EXPORTS, place)
             found = await client.stored_size(signed)
         except (LinkRefusedError, http.NotFoundError, http.ForbiddenError) as error:
             raise RetriableError(str(error)) from None

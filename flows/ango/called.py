@@ -9,7 +9,6 @@ from typing import Any
 
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
-from pydantic import SecretStr
 
 from blocks import stopping
 from blocks.ango import AngoSource
@@ -20,9 +19,11 @@ from blocks.storage import chunks_of
 from exporters.errors import quoted
 from flows.ango.asked import Asked
 from flows.ango.callback_logger import CallbackLogger
-from flows.ango.callbacks import ExportPlugin, Product, call
+from flows.ango.callbacks import ExportPlugin, call
 from flows.ango.messages import Job
+from flows.ango.product import Product
 from flows.ango.rows import Rows
+from flows.ango.worker import hub_of
 from flows.child_messages import Said
 from flows.child_side import Wire
 from flows.policy import PATIENT
@@ -30,7 +31,7 @@ from flows.policy import PATIENT
 
 def call_back(plugin: ExportPlugin, job: Job, asked: Asked, wire: Wire) -> Parcel:
     """What the callback makes of the project's rows. The user's key is in no parameter of the run."""
-    source = AngoSource(**job.connection, api_key=SecretStr(job.event["apiKey"]), only_key_frames=asked.only_key_frames)
+    source: AngoSource = hub_of(job, only_key_frames=asked.only_key_frames)
     folder = Path(job.folder)
 
     def tell(level: int, text: str, extra: dict[str, Any]) -> None:

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from blocks.storage import default_workspace_url
 from exporters import registry
 from exporters.errors import RequestError
+from flows.ango.messages import Recipe
 from flows.settings import prepare
 
 PLUGIN_ID, PLUGIN_SECRET = "OUTHAUL_ANGO_PLUGIN_ID", "OUTHAUL_ANGO_PLUGIN_SECRET"
@@ -33,13 +35,7 @@ class Serving:
     log_level: str = "INFO"
     verify_ssl: bool = True
     ca_bundle: str = ""
-    exporter: str = ""
-    options: Mapping[str, Any] = field(default_factory=dict)
-    source: str = ""
-    deployment: str = ""
-    target: str = ""
-    workspace: str = ""
-    notify: tuple[str, ...] = ()
+    recipe: Recipe = field(default_factory=Recipe)
     at_once: int = 2
     time_limit: float = 6 * 3600.0
 
@@ -58,6 +54,15 @@ def ango_plugin_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]
             "--deployment needs --source, a saved Ango Hub whose key its worker reads with, and --to, where the worker "
             "delivers and the package is taken from; add them."
         )
+    recipe = Recipe(
+        exporter=arguments.exporter,
+        options=named_options(arguments.option),
+        source=arguments.source,
+        deployment=arguments.deployment,
+        target=arguments.to,
+        workspace=arguments.workspace,
+        notify=tuple(arguments.notify),
+    )
     serving = Serving(
         host=arguments.host,
         plugin_id=plugin_id,
@@ -66,13 +71,7 @@ def ango_plugin_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]
         port=arguments.port,
         verify_ssl=not arguments.no_verify_ssl,
         ca_bundle=arguments.ca_bundle,
-        exporter=arguments.exporter,
-        options=named_options(arguments.option),
-        source=arguments.source,
-        deployment=arguments.deployment,
-        target=arguments.to,
-        workspace=arguments.workspace,
-        notify=tuple(arguments.notify),
+        recipe=recipe,
         at_once=arguments.at_once,
         time_limit=arguments.time_limit,
     )
@@ -86,12 +85,9 @@ def serve(serving: Serving, command: Sequence[str], environment: Mapping[str, st
     Raises:
         RequestError: an address or a setting cannot be right, or the plug-in is being served here already.
     """
-    from blocks.storage import default_workspace_url  # noqa: PLC0415
-
-    workspace = serving.workspace or default_workspace_url()
+    workspace = serving.recipe.workspace or default_workspace_url()
     prepare(workspace)
-    from flows.ango.messages import Job  # noqa: PLC0415 - these import Prefect, which is prepared now
-    from flows.ango.service import Service, Work  # noqa: PLC0415
+    from flows.ango.service import Service, Work  # noqa: PLC0415 - these import Prefect, which is prepared now
     from flows.ango.sessions import open_sessions  # noqa: PLC0415
 
     parts = urlsplit(serving.host)
@@ -100,23 +96,10 @@ def serve(serving: Serving, command: Sequence[str], environment: Mapping[str, st
     _show_log(serving.log_level)
     connection = {"url": serving.host, "verify_ssl": serving.verify_ssl, "ca_bundle": serving.ca_bundle}
 
-    def job(event: dict[str, Any], folder: str) -> Job:
-        return Job(
-            event=event,
-            connection=connection,
-            exporter=serving.exporter,
-            options=dict(serving.options),
-            source=serving.source,
-            deployment=serving.deployment,
-            target=serving.target,
-            workspace=serving.workspace,
-            notify=serving.notify,
-            folder=folder,
-        )
-
     work = Work(
-        job=job,
         command=command,
+        connection=connection,
+        recipe=serving.recipe,
         working_folder=str(Path.cwd()) if environment else "",
         at_once=serving.at_once,
         time_limit=serving.time_limit,
@@ -135,26 +118,18 @@ def serve(serving: Serving, command: Sequence[str], environment: Mapping[str, st
 
 
 def _door(serving: Serving, connection: Mapping[str, Any]) -> Any:
-    from blocks.ango import AngoSource  # noqa: PLC0415
+    from blocks.ango.client import Connection  # noqa: PLC0415
     from blocks.ango.hub import SocketDoor  # noqa: PLC0415
     from blocks.ango.rest_door import RestDoor  # noqa: PLC0415
 
-    settings = AngoSource(**connection, api_key="its-own-run-tells").connection()
+    hub = Connection(**connection, api_key="")  # each run brings a key of its own
     if serving.is_rest:
-        return RestDoor(settings, serving.plugin_id, serving.secret, port=serving.port)
-    return SocketDoor(
-        serving.host,
-        serving.plugin_id,
-        serving.secret,
-        verify_ssl=serving.verify_ssl,
-        ca_bundle=serving.ca_bundle,
-    )
+        return RestDoor(hub, serving.plugin_id, serving.secret, port=serving.port)
+    return SocketDoor(hub, serving.plugin_id, serving.secret)
 
 
 def _folder(workspace: str) -> Path:
     """Where sessions are written down: always on a disk of this machine."""
-    from blocks.storage import default_workspace_url  # noqa: PLC0415
-
     remote = "://" in workspace or workspace.startswith("block:")
     return Path(default_workspace_url() if remote else workspace).expanduser().absolute() / "ango-plugin"
 

@@ -11,7 +11,7 @@ from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
-from pydantic import SecretStr, ValidationError
+from pydantic import ValidationError
 
 from blocks.ango import AngoSource
 from blocks.ango.upload import Parcel
@@ -22,7 +22,7 @@ from exporters.validation import wrong_values
 from flows import progress
 from flows.ango.asked import Asked
 from flows.ango.messages import Job
-from flows.ango.worker import say
+from flows.ango.worker import hub_of, say
 from flows.child_messages import Said
 from flows.child_side import Wire
 from flows.manifest import RECEIPT, counts, decode_receipt, latest_export
@@ -64,11 +64,11 @@ def export_here(job: Job, asked: Asked, wire: Wire) -> Parcel:
     from flows.export import export  # noqa: PLC0415 - takes its time, and a deployment does without
 
     source, request = _source(job, asked), _request(job, asked)
-    target = find_target(job.target or f"{job.folder}/out")
+    target = find_target(job.recipe.target or f"{job.folder}/out")
     say(wire, logging.WARNING, check(request, source, target).warnings)
-    parameters = {**request.model_dump(), "datasets": list(request.datasets), "where": list(request.where)}
+    workspace = find_workspace(job.recipe.workspace)
     with progress.listening(Relay(wire)):
-        summary: Summary = export(source=source, target=target, workspace=find_workspace(job.workspace), **parameters)
+        summary: Summary = export(source=source, target=target, workspace=workspace, **request.parameters())
     delivery = summary.delivery
     say(wire, logging.INFO, [_counted(summary)])
     say(wire, logging.WARNING, [f"Left out: {sentence(left)}." for left in summary.tally.left_out])
@@ -77,22 +77,22 @@ def export_here(job: Job, asked: Asked, wire: Wire) -> Parcel:
 
 def export_deployed(job: Job, asked: Asked, wire: Wire) -> Parcel:
     """Run a deployment, whose worker reads with the saved block's key: the user's is in no parameter."""
-    source, target = find_source(job.source), find_target(job.target)
+    source, target = find_source(job.recipe.source), find_target(job.recipe.target)
     request = _request(job, asked).model_copy(update={"name": _name_of(job, source, asked)})
     parameters = {
         **request.model_dump(mode="json"),
         "source": _reference(source),
-        "target": _reference(target) if job.target.startswith("block:") else {"url": target.url},
+        "target": _reference(target) if job.recipe.target.startswith("block:") else {"url": target.url},
     }
     run = run_deployment(
-        job.deployment,
+        job.recipe.deployment,
         parameters=parameters,
         timeout=0,
         idempotency_key=job.event["session"],  # a service that was restarted waits for the same run
         as_subflow=False,
     )
     assert isinstance(run, FlowRun)
-    say(wire, logging.INFO, [f"Run {run.name} of {job.deployment} was scheduled."])
+    say(wire, logging.INFO, [f"Run {run.name} of {job.recipe.deployment} was scheduled."])
     _wait(run.id, wire)
     storage = target.storage()
     return _parcel(storage, f"{request.name}/{latest_export(storage, f'{request.name}/')}")
@@ -100,20 +100,21 @@ def export_deployed(job: Job, asked: Asked, wire: Wire) -> Parcel:
 
 def _source(job: Job, asked: Asked) -> AngoSource:
     """The hub with the key of the user, unless a saved block is to be read from."""
-    if job.source:
-        found = find_source(job.source)
+    if job.recipe.source:
+        found = find_source(job.recipe.source)
         if not isinstance(found, AngoSource):
-            raise RequestError(f"--source {job.source} is no Ango Hub; name a saved block of that kind.")
+            raise RequestError(f"--source {job.recipe.source} is no Ango Hub; name a saved block of that kind.")
         return found
-    return AngoSource(**job.connection, api_key=SecretStr(job.event["apiKey"]), only_key_frames=asked.only_key_frames)
+    hub: AngoSource = hub_of(job, only_key_frames=asked.only_key_frames)
+    return hub
 
 
 def _request(job: Job, asked: Asked) -> Request:
     try:
         return Request(
             datasets=(asked.project_id,),
-            exporter=job.exporter,
-            options={**job.options, **asked.options},
+            exporter=job.recipe.exporter,
+            options={**job.recipe.options, **asked.options},
             where=tuple(asked.where),
             package="zip",
             **asked.request,
@@ -124,8 +125,7 @@ def _request(job: Job, asked: Asked) -> Request:
 
 def _name_of(job: Job, source: Any, asked: Asked) -> str:
     """A folder of this session's own at the target: what lies there afterwards is its export, and no other."""
-    session = "".join(filter(str.isalnum, job.event["session"]))[:12]
-    return export_name("", [f"{source.dataset(asked.project_id).name[:60]}-{session}"])
+    return export_name("", [f"{source.dataset(asked.project_id).name[:60]}-{job.mark}"])
 
 
 def _reference(block: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +19,10 @@ from blocks.ango.door import Caller, Door, Line, failed, succeeded
 from exporters.errors import FatalError, OuthaulError
 from exporters.temporary import temporary_folder
 from flows.ango.asked import read_event
-from flows.ango.messages import End, Job, Uploaded, decode_event
+from flows.ango.messages import End, Job, Recipe, Uploaded, decode_event
 from flows.ango.sessions import Answer, Sessions
 from flows.child import Child, run_child
-from flows.child_messages import Broke, Said, encode
+from flows.child_messages import Broke, Said, encode, in_one_line
 
 MOST_ATTEMPTS = 3
 """Of a session: one that ended the service twice would end it again."""
@@ -34,10 +34,11 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Work:
-    """How sessions are carried out; `job` makes what a session's process is told from its event and its folder."""
+    """How sessions are carried out: by what process, which is told how to reach the hub and what to make."""
 
-    job: Callable[[dict[str, Any], str], Job]
     command: Sequence[str]
+    connection: dict[str, Any] = field(default_factory=dict)
+    recipe: Recipe = field(default_factory=Recipe)
     working_folder: str = ""
     at_once: int = 2
     time_limit: float = DEFAULT_TIME_LIMIT_SECONDS
@@ -51,6 +52,7 @@ class Service:
         self._door, self._sessions, self._work = door, sessions, work
         self._free = asyncio.Semaphore(work.at_once)
         self._is_stopping = False
+        self._running: set[asyncio.Task[None]] = set()
 
     async def serve(self) -> None:
         """Go on with what was left, take what comes, for ever."""
@@ -61,8 +63,14 @@ class Service:
         finally:
             self._is_stopping = True
 
-    async def take(self, event: dict[str, Any]) -> None:
-        """Accept a run; returns when it has been answered, or when it is known already."""
+    def take(self, event: dict[str, Any]) -> asyncio.Task[None]:
+        """Accept a run; the task is done when it has been answered, or when it is known already."""
+        session = asyncio.create_task(self._take(event))
+        self._running.add(session)
+        session.add_done_callback(self._running.discard)
+        return session
+
+    async def _take(self, event: dict[str, Any]) -> None:
         session = event.get("session")
         if not isinstance(session, str) or not session:
             _log.error("The hub sent a run without a session, which nobody can be told anything of; it was ignored.")
@@ -91,7 +99,7 @@ class Service:
         except OuthaulError as error:
             if self._is_stopping:
                 raise asyncio.CancelledError from None  # the session has no answer yet: it is taken up again
-            end = Broke(" ".join(str(error).splitlines()))
+            end = Broke(in_one_line(error))
         except Exception as error:  # noqa: BLE001 - whatever it is, the user is not to wait for ever
             _log.exception("Session %s", caller.session)
             end = Broke(f"The plug-in failed ({type(error).__name__}); whoever serves it finds more in its log.")
@@ -127,7 +135,7 @@ class Service:
             with temporary_folder() as folder:
                 child: Child[End] = Child(
                     command=self._work.command,
-                    order=encode(self._work.job(event, folder)),
+                    order=encode(Job(event, self._work.connection, self._work.recipe, folder)),
                     decode=decode_event,
                     folder=folder,
                     shown="The export",

@@ -64,9 +64,9 @@ class Sessions:
 
     def begin(self, session: str) -> int:
         """Count an attempt; returns the how manieth it is."""
-        self._database.execute("update sessions set attempts = attempts + 1 where session = ?", (session,))
-        found = self._database.execute("select attempts from sessions where session = ?", (session,)).fetchone()
-        return int(found[0])
+        question = "update sessions set attempts = attempts + 1 where session = ? returning attempts"
+        ((attempts,),) = self._database.execute(question, (session,)).fetchall()
+        return int(attempts)
 
     def settle(self, session: str, answer: Answer) -> None:
         """Write down what is to be said, before it is."""

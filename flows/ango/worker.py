@@ -15,10 +15,11 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
-from exporters.errors import OuthaulError, RequestError
+from blocks.storage import default_workspace_url
+from exporters.errors import OuthaulError, RequestError, first_line
 from flows.ango.asked import Asked, read_event
 from flows.ango.messages import End, Job, Uploaded, decode_job
-from flows.child_messages import Began, Broke, Said
+from flows.child_messages import Began, Broke, Said, in_one_line
 from flows.child_side import Wire, leave, settle_in
 from flows.settings import prepare
 
@@ -35,7 +36,7 @@ def serve_one(make: Make, wire: Wire, orders: IO[bytes]) -> None:
     settle_in(wire, orders, job.folder)
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_for_users)
-    prepare(job.workspace or _default_workspace())
+    prepare(job.recipe.workspace or default_workspace_url())
     leave(wire, carry_out(job, make, wire))
 
 
@@ -45,14 +46,14 @@ def carry_out(job: Job, make: Make, wire: Wire) -> End:
         asked = read_event(job.event)
         wire.tell(Began())
         link = _upload(make(job, asked, wire), job, asked)
-        if job.notify:
+        if job.recipe.notify:
             _notify(job, link, wire)
         return Uploaded(link)
     except OuthaulError as error:
-        return Broke(" ".join(str(error).splitlines()), _trace(error))
+        return Broke(in_one_line(error), _trace(error))
     except BaseException as error:  # noqa: BLE001 - whatever it is, the user has to hear of it
-        said = (str(error).strip().splitlines() or [""])[0][:300].rstrip(".")
-        return Broke(f"Unexpected {type(error).__name__}: {said}; please report it.", traceback.format_exc())
+        said = f"{type(error).__name__}: {first_line(str(error))}"
+        return Broke(f"Unexpected {said}; please report it.", traceback.format_exc())
 
 
 def make_export(job: Job, asked: Asked, wire: Wire) -> Any:
@@ -61,20 +62,20 @@ def make_export(job: Job, asked: Asked, wire: Wire) -> Any:
     from exporters.validation import secrets_of  # noqa: PLC0415
     from flows.ango.exported import export_deployed, export_here  # noqa: PLC0415
 
-    secret = [name for name in asked.options if name in secrets_of(type(registry.get(job.exporter)).options)]
+    secret = [name for name in asked.options if name in secrets_of(type(registry.get(job.recipe.exporter)).options)]
     if secret:
         raise RequestError(
             f"The option {secret[0]} is a secret, which the configuration of a run shows to all; whoever serves the "
             f"plug-in sets it there, with --option."
         )
-    return (export_deployed if job.deployment else export_here)(job, asked, wire)
+    return (export_deployed if job.recipe.deployment else export_here)(job, asked, wire)
 
 
-def connection_of(job: Job) -> Any:
-    """The hub as the user who pressed Run is known there."""
+def hub_of(job: Job, **more: Any) -> Any:
+    """The hub as the user who pressed Run is known there, an `AngoSource`."""
     from blocks.ango import AngoSource  # noqa: PLC0415
 
-    return AngoSource(**job.connection, api_key=SecretStr(job.event["apiKey"])).connection()
+    return AngoSource(**job.connection, api_key=SecretStr(job.event["apiKey"]), **more)
 
 
 def _upload(parcel: Any, job: Job, asked: Asked) -> str:
@@ -82,8 +83,8 @@ def _upload(parcel: Any, job: Job, asked: Asked) -> str:
     from blocks.ango.upload import upload  # noqa: PLC0415
 
     async def send() -> str:
-        async with connect(connection_of(job)) as client:
-            unique = parcel._replace(name=unique_name(parcel.name, job.event["session"]))
+        async with connect(hub_of(job).connection()) as client:
+            unique = parcel._replace(name=_unique_name(parcel.name, job))
             return await upload(client, unique, asked.project_id)
 
     return asyncio.run(send())
@@ -93,12 +94,12 @@ def _notify(job: Job, link: str, wire: Wire) -> None:
     """Only the key of an administrator may do that; the export is as good without."""
     from blocks.ango.client import connect  # noqa: PLC0415
 
-    notice: dict[str, Any] = {"receivers": list(job.notify), "title": "Export", "message": "An export is ready."}
+    notice: dict[str, Any] = {"receivers": list(job.recipe.notify), "title": "Export", "message": "An export is ready."}
     if len(link) <= LONGEST_LINK:
         notice["clickableLink"] = link
 
     async def send() -> None:
-        async with connect(connection_of(job)) as client:
+        async with connect(hub_of(job).connection()) as client:
             await client.post("notifications", notice)
 
     try:
@@ -107,11 +108,10 @@ def _notify(job: Job, link: str, wire: Wire) -> None:
         say(wire, logging.WARNING, [f"Nobody else was told of the export: {error}"])
 
 
-def unique_name(name: str, session: str) -> str:
+def _unique_name(name: str, job: Job) -> str:
     """The name of a file in the hub, where that of an earlier run would be overwritten: `streets-a1b2c3d4.zip`."""
     path = PurePosixPath(name)
-    short = "".join(filter(str.isalnum, session))[:12]
-    return f"{path.stem}-{short}{path.suffix}"
+    return f"{path.stem}-{job.mark}{path.suffix}"
 
 
 def say(wire: Wire, level: int, lines: Iterable[str]) -> None:
@@ -127,9 +127,3 @@ def _is_for_users(record: logging.LogRecord) -> bool:
 def _trace(error: OuthaulError) -> str:
     cause = error.__cause__
     return "".join(traceback.format_exception(cause)) if cause else ""
-
-
-def _default_workspace() -> str:
-    from blocks.storage import default_workspace_url  # noqa: PLC0415
-
-    return default_workspace_url()

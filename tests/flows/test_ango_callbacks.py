@@ -26,7 +26,8 @@ import pytest
 from blocks.ango.exporting import Export
 from exporters.errors import FatalError, OuthaulError
 from flows.ango.callback_logger import MAX_TEXT, CallbackLogger
-from flows.ango.callbacks import ExportPlugin, ExportResponse, Product, call
+from flows.ango.callbacks import ExportPlugin, ExportResponse, call
+from flows.ango.product import Product
 from flows.ango.rows import Rows
 from tests.blocks.ango.hub import bare, serving
 

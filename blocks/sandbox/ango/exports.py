@@ -23,9 +23,10 @@ class DiskFile:
         weakref.finalize(self, self._file.close)
         self.size = 0
 
-    def write(self, data: bytes) -> None:
-        self._file.write(data)
-        self.size += len(data)
+    def write(self, data: Any) -> int:
+        written = self._file.write(data)
+        self.size += written
+        return written
 
     def flush(self) -> None:
         self._file.flush()
@@ -41,32 +42,17 @@ class DiskFile:
 
 
 class ExportFile(DiskFile):
-    """A zip."""
+    """A zip, whose sizes come behind the data, as where zips are sent while made: it cannot be gone back in."""
 
     def __init__(self, member: str, pieces: Iterable[bytes]) -> None:
         super().__init__()
-        one_way = cast("IO[bytes]", _OneWay(self._file))
         with (
-            zipfile.ZipFile(one_way, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
+            zipfile.ZipFile(cast("IO[bytes]", self), "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive,
             archive.open(member, "w", force_zip64=True) as stream,
         ):
             for piece in pieces:
                 stream.write(piece)
         self.flush()
-        self.size = self._file.tell()
-
-
-class _OneWay:
-    """A file that cannot be gone back in, so that the sizes come behind the data, as where zips are sent while made."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def write(self, data: Any) -> int:
-        return self._file.write(data)
-
-    def flush(self) -> None:
-        self._file.flush()
 
 
 def build(project: Project, query: Query, links: Links) -> ExportFile:

@@ -75,10 +75,8 @@ class HubPage:
         if not self._hub.is_green():
             raise web.HTTPConflict(text="The plug-in is not connected: start it, then press Run again.")
         stage, batches = (_names(str(form.get(name, ""))) for name in ("stage", "batches"))
-        everything: list[str] = []
-        self._hub.run(
-            project, str(form.get("config", "")), stage=everything if stage == ["*"] else stage, batches=batches
-        )
+        stage = [] if stage == ["*"] else stage
+        self._hub.run(project, str(form.get("config", "")), stage=stage, batches=batches)
         raise web.HTTPSeeOther("/")
 
 

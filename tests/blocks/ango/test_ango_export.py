@@ -16,9 +16,8 @@ from hypothesis import strategies as st
 from blocks.ango import exporting
 from blocks.ango.archive import Archive
 from blocks.ango.stream import RowStream
-from blocks.sandbox.ango.query import Query
 from exporters.errors import FatalError, RequestError, RetriableError
-from tests.blocks.ango.hub import Hub, serving
+from tests.blocks.ango.hub import Hub, by_somebody_else, serving
 
 # -- several at once
 
@@ -37,19 +36,6 @@ def test_five_runs_of_one_project_at_once() -> None:
 
 def stages_of(listing: list[bytes]) -> set[str]:
     return {json.loads(line)["row"]["task"]["stage"] for line in listing}
-
-
-def by_somebody_else(hub: Hub, times: int) -> None:
-    """The next downloads of an export find rows that somebody else asked for."""
-    project = hub.sandbox.project()
-
-    def overwrite() -> None:
-        from blocks.sandbox.ango.exports import build  # noqa: PLC0415
-
-        hub.sandbox.handlers._files[project.id] = build(project, Query(stages=("Review A",)), hub.sandbox.links)
-
-    for number in range(1, times + 1):
-        hub.sandbox.on_request("/exports/", overwrite, nth=number)
 
 
 def test_exports_that_somebody_else_replaced(hub: Hub) -> None:

@@ -11,10 +11,8 @@ import pytest
 
 from blocks.ango.exporting import Export
 from blocks.ango.signatures import unsigned
-from blocks.sandbox.ango.exports import build
-from blocks.sandbox.ango.query import Query
 from exporters.errors import FatalError, OuthaulError, RetriableError
-from tests.blocks.ango.hub import Hub, bare, serving, serving_rows
+from tests.blocks.ango.hub import Hub, bare, by_somebody_else, serving, serving_rows
 
 
 def export(hub: Hub, kind: str = "image", *, fields: dict[str, Any] | None = None, **where: list[str]) -> Export:
@@ -95,17 +93,6 @@ def test_faults_that_pass(hub: Hub, tmp_path: Path, fault: str) -> None:
     made = hub.fault(**FAULTS[fault])
     assert [bare(row) for row in spilled(hub, tmp_path / "rows", stage=["*"])] == quiet
     assert made.hits
-
-
-def by_somebody_else(hub: Hub, times: int) -> None:
-    """The next downloads of an export find rows that somebody else asked for."""
-    project = hub.sandbox.project()
-
-    def overwrite() -> None:
-        hub.sandbox.handlers._files[project.id] = build(project, Query(stages=("Review A",)), hub.sandbox.links)
-
-    for number in range(1, times + 1):
-        hub.sandbox.on_request("/exports/", overwrite, nth=number)
 
 
 def test_exports_that_somebody_else_replaced(hub: Hub, tmp_path: Path) -> None:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from blocks.ango.door import Door
+from blocks.ango.client import Connection
 from blocks.ango.hub import SocketDoor
-from blocks.sandbox.ango import DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET
-from flows.ango.messages import Job
+from blocks.sandbox.ango import DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET, AngoSandbox
+from flows.ango.messages import Recipe
 from flows.ango.service import Service, Work
 from flows.ango.sessions import open_sessions
 
@@ -30,7 +30,7 @@ job = json.loads(orders.readline())
 event, config = job["event"], json.loads(job["event"]["configJSON"])
 settle_in(wire, orders, job["folder"])
 wire.tell(Began())
-with open(job["target"], "a") as file:
+with open(job["recipe"]["target"], "a") as file:
     file.write(event["session"] + "\\n")
 for line in config.get("say", []):
     wire.tell(Said(20, line.replace("KEY", event["apiKey"]), {"step": 1}))
@@ -45,27 +45,27 @@ leave(wire, {"type": "uploaded", "link": "https://hub/" + event["session"]})
 """Of a session: says its lines, waits for a file, dies, fails, or has uploaded; `target` lists the sessions begun."""
 
 
-def socket_door(url: str, secret: str = DEMO_PLUGIN_SECRET) -> Door:
+def _door(url: str) -> SocketDoor:
     """Looks at the connection every 0.2 seconds, so that tests need not wait long for what has arrived."""
-    return SocketDoor(url, DEMO_PLUGIN_ID, secret, ping_seconds=0.2, heartbeat_seconds=0.5)
+    hub = Connection(url, api_key="")
+    return SocketDoor(hub, DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET, ping_seconds=0.2, heartbeat_seconds=0.5)
 
 
 @contextmanager
-def serving(door: Callable[[], Door], folder: Path, *, at_once: int = 2, time_limit: float = 60) -> Iterator[None]:
+def serving(sandbox: AngoSandbox, folder: Path, *, at_once: int = 2, time_limit: float = 60) -> Iterator[None]:
     """The service, until the block is left; it is stopped then as by Ctrl-C."""
     started, failures = threading.Event(), []
     stop: list[Callable[[], Any]] = []
 
-    def job(event: dict[str, Any], place: str) -> Job:
-        return Job(event=event, connection={}, target=str(folder / "begun"), folder=place)
+    recipe = Recipe(target=str(folder / "begun"))
 
     async def work() -> None:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
         assert task is not None
         stop.append(lambda: loop.call_soon_threadsafe(task.cancel))
         with open_sessions(folder / "book", DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET) as sessions:
-            plan = Work(job=job, command=[sys.executable, "-c", PROCESS], at_once=at_once, time_limit=time_limit)
-            service = Service(door(), sessions, plan)
+            plan = Work(recipe=recipe, command=[sys.executable, "-c", PROCESS], at_once=at_once, time_limit=time_limit)
+            service = Service(_door(sandbox.links.base), sessions, plan)
             started.set()
             await service.serve()
 
