@@ -303,7 +303,11 @@ def _add_sandbox(commands: Any) -> None:
         action="append",
         default=[],
         metavar="KIND=SHARE",
-        help="what goes wrong with which share of requests, such as 503=0.05, 429:2=0.1, reset=0.01 or truncate=0.02",
+        help="what goes wrong with which share of requests, such as 503=0.05, 429:2=0.1, reset=0.01 or truncate=0.02; "
+        "drop=0.1: of what plug-ins say, with their connection (ango)",
+    )
+    command.add_argument(
+        "--rest-plugin", metavar="URL", default="", help="where a plug-in in REST mode is called on Run (ango)"
     )
 
 

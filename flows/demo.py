@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
@@ -93,9 +94,11 @@ def _ango(arguments: Namespace) -> tuple[AngoSandbox, str]:
         export_ms=arguments.export_latency,
         link_seconds=arguments.link_seconds,
         faults=arguments.fault,
+        rest_plugin=arguments.rest_plugin,
         seed=arguments.seed,
     )
     project = next(iter(sandbox.projects))
+    rest = f" --connector rest --port {urlsplit(arguments.rest_plugin).port or 80}" if arguments.rest_plugin else ""
     return sandbox, (
         f"Ango Hub sandbox with {arguments.entries} tasks in its project of pictures at {{url}}\n\n"
         f"  export OUTHAUL_API_KEY={ANGO_API_KEY}\n"
@@ -103,7 +106,7 @@ def _ango(arguments: Namespace) -> tuple[AngoSandbox, str]:
         f"Its page, where Run calls an Export plug-in, is at {{url}}; to be that plug-in:\n\n"
         f"  export OUTHAUL_ANGO_PLUGIN_ID={DEMO_PLUGIN_ID}\n"
         f"  export OUTHAUL_ANGO_PLUGIN_SECRET={DEMO_PLUGIN_SECRET}\n"
-        f"  outhaul ango-plugin --exporter coco --host {{url}}"
+        f"  outhaul ango-plugin --exporter coco --host {{url}}{rest}"
     )
 
 

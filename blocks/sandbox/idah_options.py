@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from blocks.sandbox.faults import Chaos, Fault
 from blocks.sandbox.idah import IdahSandbox
@@ -46,8 +46,8 @@ def build_sandbox(
     return sandbox
 
 
-def shares_by_kind(faults: Sequence[str]) -> dict[str, float]:
-    """Reads ``KIND=SHARE`` and checks both; the shares may be 1 together.
+def shares_by_kind(faults: Sequence[str], others: Collection[str] = ()) -> dict[str, float]:
+    """Reads ``KIND=SHARE`` and checks both; the shares may be 1 together. ``others`` are kinds of the caller's own.
 
     Raises:
         ValueError: with one sentence.
@@ -61,7 +61,8 @@ def shares_by_kind(faults: Sequence[str]) -> dict[str, float]:
             raise ValueError(
                 f"The fault {fault!r} is no KIND=SHARE: give a share of the requests, such as {kind}=0.05."
             )
-        Fault.named(kind)
+        if kind not in others:
+            Fault.named(kind)
         shares[kind] = shares.get(kind, 0.0) + share
     if sum(shares.values()) > 1:
         total = sum(shares.values())

@@ -7,7 +7,10 @@ import resource
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
@@ -33,10 +36,59 @@ def _watch(process: subprocess.Popen[bytes]) -> float:
     status = Path(f"/proc/{process.pid}/status")
     while process.poll() is None:
         try:
-            lines = status.read_text().splitlines()
-            peak = max([peak, *(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))])
+            peak = max(peak, _peak(status))
         except (OSError, ValueError):
             break
         time.sleep(0.05)
     process.wait()
     return peak
+
+
+def _peak(status: Path) -> float:
+    """Of a process that still lives, in megabytes."""
+    lines = status.read_text().splitlines()
+    return max([0.0, *(int(line.split()[1]) / 1000 for line in lines if line.startswith("VmHWM"))])
+
+
+class Tree:
+    """A process and all that come from it, watched; `peaks` has the highest memory of each kind, in megabytes."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+        self.peaks: dict[str, float] = {}
+
+    @contextmanager
+    def watched(self) -> Iterator[Tree]:
+        over = threading.Event()
+
+        def watch() -> None:
+            while not over.wait(0.2):
+                self._look()
+
+        thread = threading.Thread(target=watch)
+        thread.start()
+        try:
+            yield self
+        finally:
+            over.set()
+            thread.join()
+
+    def _look(self) -> None:
+        parents: dict[int, int] = {}
+        for path in Path("/proc").glob("[0-9]*/stat"):
+            with suppress(OSError, ValueError):
+                parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        ours = {self._pid}
+        while more := {pid for pid, parent in parents.items() if parent in ours} - ours:
+            ours |= more
+        for pid in ours:
+            with suppress(OSError, ValueError):
+                peak = _peak(Path(f"/proc/{pid}/status"))
+                label = self._label(pid)
+                self.peaks[label] = max(peak, self.peaks.get(label, 0.0))
+
+    def _label(self, pid: int) -> str:
+        command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+        if pid == self._pid:
+            return "service"
+        return "Prefect's server" if any("uvicorn" in word for word in command) else "run"

@@ -156,6 +156,10 @@ class Hub(HubSessions):
         """The next ones end their connection before they are taken down."""
         self._socket.lost["log"] = count
 
+    def drop_by_chance(self, share: float) -> None:
+        """So much of what plug-ins send from now on ends their connection before it is taken down."""
+        self._socket.drop_share = share
+
     # -- REST
 
     async def ask(self) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,6 +22,8 @@ PING_INTERVAL_SECONDS, PING_TIMEOUT_SECONDS = 5, 5
 class HubSocket:
     """``connections`` counts all tries to connect, also those that were refused.
 
+    ``drop_share`` of what plug-ins send ends their connection before it is taken down, by chance.
+
     ``hears`` gives the plug-in's id for a heartbeat, None for one that is not believed; ``takes`` is called with what
     plug-ins send, by event. All methods are for the thread of the server.
     """
@@ -31,6 +34,8 @@ class HubSocket:
         self.refused = 0
         self.away_until = 0.0
         self.lost = dict.fromkeys(takes, 0)
+        self.drop_share = 0.0
+        self._chance = random.Random(7)
         self._hears, self._takes = hears, takes
         self._known: dict[str, str] = {}  # by connection, the plug-in that it told us it is
         self._transports: dict[str, asyncio.Transport] = {}
@@ -102,8 +107,9 @@ class HubSocket:
 
     def _taking(self, event: str) -> Callable[[str, Any], Any]:
         async def take(connection: str, document: Any) -> None:
-            if self.lost[event] > 0:
-                self.lost[event] -= 1
+            is_lost = self.lost[event] > 0
+            self.lost[event] -= is_lost
+            if is_lost or self._chance.random() < self.drop_share:
                 self._cut(connection)
             else:
                 self._takes[event](document)

@@ -174,3 +174,5 @@ def test_faults_by_flag(hub: Hub) -> None:
     assert sandbox.chaos is not None
     with pytest.raises(ValueError, match="no KIND=SHARE"):
         build_sandbox(faults=["503"])
+    with pytest.raises(ValueError, match="no address to call a plug-in at"):
+        build_sandbox(rest_plugin="here")

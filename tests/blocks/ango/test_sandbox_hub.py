@@ -220,9 +220,22 @@ def test_the_command_says_how_to_be_the_plugin() -> None:
     """Its id, its secret, the line that starts it, and where the page is."""
     from argparse import Namespace  # noqa: PLC0415
 
-    asked = Namespace(entries=2, row_bytes=None, latency=0, export_latency=0, link_seconds=60, fault=[], seed=7)
+    asked = Namespace(
+        entries=2,
+        row_bytes=None,
+        latency=0,
+        export_latency=0,
+        link_seconds=60,
+        fault=["drop=0.5"],
+        seed=7,
+        rest_plugin="",
+    )
     greeting = _ango(asked)[1].format(url="http://here")
     assert f"export OUTHAUL_ANGO_PLUGIN_ID={DEMO_PLUGIN_ID}\n" in greeting
     assert f"export OUTHAUL_ANGO_PLUGIN_SECRET={DEMO_PLUGIN_SECRET}\n" in greeting
     assert "outhaul ango-plugin --exporter coco --host http://here" in greeting
     assert "page, where Run calls an Export plug-in, is at http://here" in greeting
+    asked.rest_plugin = "http://127.0.0.1:9000"
+    sandbox, greeting = _ango(asked)
+    assert "outhaul ango-plugin --exporter coco --host {url} --connector rest --port 9000" in greeting
+    assert (sandbox.hub.rest_url, sandbox.chaos) == ("http://127.0.0.1:9000", None)

@@ -79,6 +79,19 @@ def test_responses_and_lines_are_lost_with_their_connection(
     assert len(hub.wait(session).responses) == len(hub.sessions[session].logs) == 1
 
 
+def test_connections_break_by_chance(hub: Hub, plugin: Plugin, new_plugin: Callable[[], Plugin]) -> None:
+    """Of what plug-ins say, the share that was asked for never arrives."""
+    session = hub.run("p")
+    hub.drop_by_chance(1.0)
+    plugin.emit("log", {"session": session, "level": "INFO", "msg": "m", "export": True})
+    assert plugin.is_gone.wait(30)
+    hub.drop_by_chance(0.0)
+    plugin = new_plugin()
+    plugin.connect()
+    plugin.emit("response", {"session": session, "export": True, "response": "https://there"})
+    assert hub.wait(session).logs == []
+
+
 def test_a_hub_that_was_stopped_can_serve_again() -> None:
     """With no connection to begin with; its sessions stay."""
     sandbox = AngoSandbox(tasks=1, video_tasks=0, document_tasks=0)

@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from blocks.sandbox.ango import DEMO_API_KEY, DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET, AngoSandbox
-from blocks.sandbox.ango.hub import HubSession
+from blocks.sandbox.ango import DEMO_API_KEY, DEMO_PLUGIN_SECRET, AngoSandbox
 from blocks.sandbox.faults import Fault
 from tests.conftest import free_ports
+from tests.flows.ango.plugin import images, images_of, last_words, own_plugin, plugin, prefect_database, product
 
 pytestmark = [pytest.mark.usefixtures("prefect_api"), pytest.mark.xdist_group("ango-plugin")]
 
@@ -62,62 +58,6 @@ def sandbox() -> Iterator[AngoSandbox]:
         yield sandbox
 
 
-@contextmanager
-def plugin(sandbox: AngoSandbox, folder: Path, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that serves, with the Prefect API of the tests; ended as by a supervisor."""
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
-
-    process = subprocess.Popen(
-        command or _own_plugin(sandbox),
-        env={
-            **os.environ,
-            "PREFECT_API_URL": PREFECT_API_URL.value(),
-            "OUTHAUL_WORKSPACE": str(folder / "workspace"),
-            "OUTHAUL_ANGO_PLUGIN_ID": DEMO_PLUGIN_ID,
-            "OUTHAUL_ANGO_PLUGIN_SECRET": DEMO_PLUGIN_SECRET,
-            "PLUGIN_ID": DEMO_PLUGIN_ID,
-            "PLUGIN_SECRET": DEMO_PLUGIN_SECRET,
-            "HOST": sandbox.links.base,
-            **environment,
-        },
-        cwd=folder,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        _, said = process.communicate(timeout=60)
-        assert DEMO_API_KEY not in said
-        assert "Traceback" not in said or "ValueError: no such bucket" in said, said
-
-
-def _own_plugin(sandbox: AngoSandbox) -> tuple[str, ...]:
-    outhaul = str(Path(sys.executable).with_name("outhaul"))
-    return (outhaul, "ango-plugin", "--exporter", "coco", "--host", sandbox.links.base, "--at-once", "3")
-
-
-def product(session: HubSession) -> bytes:
-    assert session.state == "done", session.logs
-    with urllib.request.urlopen(session.responses[0]["response"]) as opened:
-        data: bytes = opened.read()
-    return data
-
-
-def images(session: HubSession) -> list[Any]:
-    """Of the COCO file in the zip that a session's link opens."""
-    with zipfile.ZipFile(io.BytesIO(product(session))) as archive:
-        (name,) = [name for name in archive.namelist() if name.endswith(".json")]
-        found: list[Any] = json.loads(archive.read(name))["images"]
-    return found
-
-
-def last_words(session: HubSession) -> str:
-    assert session.logs[-1]["level"] == "ERROR"
-    return str(session.logs[-1]["msg"])
-
-
 def test_runs_of_one_project_at_once(sandbox: AngoSandbox, tmp_path: Path) -> None:
     """Each holds its own rows, passing faults of every call are got over, and the user's key is nowhere afterwards."""
     for pattern, kind in (("/v2/export", "status"), ("/exports/.*zip", "truncate"), ("getUploadUrl", "status")):
@@ -125,10 +65,7 @@ def test_runs_of_one_project_at_once(sandbox: AngoSandbox, tmp_path: Path) -> No
     sandbox.faults.extend([Fault("PUT /media/", 500), Fault("getSignedUrl", 500)])
     hub, project = sandbox.hub, sandbox.project()
     filters: list[list[str] | None] = [None, [], ["Review A"]]
-    truth = [
-        sum(max(1, len(json.loads(row).get("dataset", ()))) for row in sandbox.rows(stages=stages))
-        for stages in (("Complete",), None, ("Review A",))
-    ]
+    truth = [images_of(sandbox, stages) for stages in (("Complete",), None, ("Review A",))]
     with plugin(sandbox, tmp_path):
         hub.wait_green(120)
         config = json.dumps({"media": "none"})
@@ -141,20 +78,11 @@ def test_runs_of_one_project_at_once(sandbox: AngoSandbox, tmp_path: Path) -> No
     assert "There is no option 'nonsense' in the format coco" in last_words(refused)
     assert all(len(session.responses) == 1 for session in hub.sessions.values())
     assert any("of" in line["msg"] and "entries" in line["msg"] for line in sessions[0].logs)
-    assert DEMO_API_KEY not in _prefect_database()
+    assert DEMO_API_KEY not in prefect_database()
     kept = [path.read_bytes() for path in (tmp_path / "workspace").rglob("*") if path.is_file()]
     assert not any(DEMO_API_KEY.encode() in data for data in kept)
     beats = [later[0] - earlier[0] for earlier, later in zip(hub.heartbeats, hub.heartbeats[1:], strict=False)]
     assert max(beats, default=0) < 60
-
-
-def _prefect_database() -> str:
-    """Everything in it, as text."""
-    from prefect.settings import PREFECT_API_DATABASE_CONNECTION_URL  # noqa: PLC0415
-
-    path = str(PREFECT_API_DATABASE_CONNECTION_URL.value()).partition(":///")[2]
-    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
-        return "\n".join(database.iterdump())
 
 
 def test_a_killed_service_finishes_what_it_had_accepted(sandbox: AngoSandbox, tmp_path: Path) -> None:
@@ -169,7 +97,7 @@ def test_a_killed_service_finishes_what_it_had_accepted(sandbox: AngoSandbox, tm
         process.send_signal(signal.SIGKILL)
         process.wait()
     sandbox.faults.clear()
-    with plugin(sandbox, tmp_path, *_own_plugin(sandbox), "--notify", "lead@example.org"):
+    with plugin(sandbox, tmp_path, *own_plugin(sandbox), "--notify", "lead@example.org"):
         answered = hub.wait(session, 240)
         sandbox.is_fenced = True
         fenced = hub.wait(hub.run(sandbox.project().id), 240)
