@@ -14,9 +14,9 @@ from blocks.idah import IdahSource
 from blocks.saved import load_saved
 from blocks.signing import SigningKey
 from blocks.source import Source
-from blocks.storage import refuse_credentials
 from blocks.target import Target
 from blocks.upd import UpdSource
+from blocks.urls import refuse_credentials
 from blocks.workspace import Workspace
 from exporters.errors import RequestError
 from exporters.validation import wrong_values

@@ -15,7 +15,8 @@ from blocks.layouts import LAYOUTS, recognised
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, find_dataset
-from blocks.storage import Storage, refuse_credentials, without_credentials
+from blocks.storage import Storage
+from blocks.urls import refuse_credentials, without_credentials
 from exporters.errors import RequestError
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice

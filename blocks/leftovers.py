@@ -15,7 +15,8 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from blocks.storage import Storage, is_partial, written_at
+from blocks.local_files import is_partial
+from blocks.storage import Storage, written_at
 from blocks.storage_errors import translated
 from blocks.store import INCOMING, Store
 from exporters.errors import OuthaulError

@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from blocks.storage import CHUNK_BYTES, Storage
+from blocks.chunks import CHUNK_BYTES
+from blocks.storage import Storage
 from blocks.storage_errors import translated
 
 BLOCK_BYTES = 4 << 20

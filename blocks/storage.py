@@ -17,6 +17,7 @@ import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,11 +25,13 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from blocks import stopping
+from blocks.chunks import chunks_of
+from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk
 from blocks.storage_errors import is_passing, said, translated
+from blocks.urls import without_credentials
 from exporters.errors import OuthaulError, RequestError
-from exporters.temporary import owned_name, owner_of
+from exporters.temporary import owned_name
 
-CHUNK_BYTES = 1 << 20
 BLOCK_BYTES = 16 << 20
 """Size of an uploaded part: fsspec's own 50 MiB halves the speed and doubles the memory."""
 SMALL_BYTES = 5 << 20
@@ -36,11 +39,6 @@ SMALL_BYTES = 5 << 20
 
 EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure", "abfss": "azure", "sftp": "sftp", "ssh": "sftp"}
 """Which of our extras brings the backend of a URL."""
-
-_CHAIN = re.compile(r"::(?=[A-Za-z0-9+.-]*(?:://|::)|[/.~])")
-"""Between the parts of a chained URL; not in an IPv6 address, nor in a password."""
-_HOST = re.compile(r"(?:[^:/?#@]*@)?(?:\[[^]]*\]|[^:/?#]*)(?::[0-9]*)?(?:[/?#]|$)")
-_WITHOUT_USERS = ("", "file", "local", "s3", "s3a", "gs", "gcs")
 
 _S3_DEFAULTS: dict[str, Any] = {
     "use_listings_cache": False,  # with it, files that another machine has just written do not exist
@@ -57,19 +55,6 @@ def default_workspace_url() -> str:
     """`$OUTHAUL_WORKSPACE`, else a folder in the user's cache."""
     cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
     return os.environ.get("OUTHAUL_WORKSPACE") or f"{cache}/outhaul"
-
-
-def chunks_of(handle: IO[bytes]) -> Iterator[bytes]:
-    """What is left of an open file, a piece at a time."""
-    return iter(lambda: handle.read(CHUNK_BYTES), b"")
-
-
-def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The lines that end in these bytes; what follows the last end of a line is none."""
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield from lines
 
 
 class Storage:
@@ -101,7 +86,7 @@ class Storage:
                 raise RequestError(f"{self.shown} cannot be opened: {error}.") from None
         self.root = self.root.rstrip("/") or ("" if chained else "/")  # paths in archives begin without a slash
 
-    @property
+    @cached_property
     def shown(self) -> str:
         """The URL as it may be shown: without a user name or password."""
         return without_credentials(self.url)
@@ -151,6 +136,8 @@ class Storage:
         """The same, and when each was written, in seconds since 1970 by the store's clock, where it says so."""
         top = self.path(name)
         with translated(self.shown_path(name)):
+            if self.is_local:
+                return sorted(walk(top))
             found = self.fs.find(top, detail=True)
         return [
             (path[len(top) :].lstrip("/"), int(info["size"]), written_at(info))
@@ -208,7 +195,7 @@ class Storage:
         with translated(self.shown_path(to)):
             try:
                 if self.is_local:
-                    _link_over(Path(self.path(name)), Path(self.path(to)))
+                    link_over(self.path(name), self.path(to))
                 else:
                     self.fs.cp_file(self.path(name), self.path(to))
             except FileNotFoundError as error:
@@ -230,7 +217,7 @@ class Storage:
                 partial = self._partial(target)
                 try:
                     partial.write_bytes(data)
-                    _link(partial, target, data)
+                    link_unless_taken(partial, target, data)
                 finally:
                     partial.unlink(missing_ok=True)
             elif not self.fs.exists(self.path(name)):
@@ -246,7 +233,7 @@ class Storage:
             if self.is_local:
                 target = Path(self.path(name))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                _into_place(local, target)
+                into_place(local, target)
             else:
                 self.fs.put_file(str(local), self.path(name))
 
@@ -303,14 +290,14 @@ class Storage:
                 if durable:
                     handle.flush()
                     os.fsync(handle.fileno())
-            _into_place(partial, target)
+            into_place(partial, target)
         finally:
             partial.unlink(missing_ok=True)
 
     def _partial(self, target: Path) -> Path:
         folder = target.parent if self.spool is None else Path(self.path(self.spool))
         folder.mkdir(parents=True, exist_ok=True)
-        return folder / _partial_name()
+        return folder / partial_name()
 
     def _write_remote(self, path: str, chunks: Iterable[bytes]) -> None:
         if not self._has_folders:
@@ -321,7 +308,7 @@ class Storage:
         with contextlib.suppress(NotImplementedError):
             for one in {folder, spool}:
                 self.fs.makedirs(one, exist_ok=True)
-        partial = f"{spool}/{_partial_name()}"  # what is written shows at once in such places
+        partial = f"{spool}/{partial_name()}"  # what is written shows at once in such places
         try:
             self._upload(partial, chunks)
             if type(self.fs).mv is fsspec.AbstractFileSystem.mv:  # which reads brackets in names as patterns
@@ -367,36 +354,6 @@ class Storage:
         return fsspec.utils.get_protocol(self.url) not in ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
 
 
-def is_partial(name: str) -> bool:
-    """Whether a file of this name is one that is not whole yet, or was never to stay."""
-    return name.startswith(".") and owner_of(name) is not None
-
-
-def _partial_name() -> str:
-    return f".{owned_name()}.part"
-
-
-def _into_place(local: Path, target: Path) -> None:
-    """Give a whole file its final name; copied there first where it lies on another disk."""
-    try:
-        local.replace(target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        beside = target.with_name(_partial_name())
-        try:
-            with local.open("rb") as handle, beside.open("xb") as copy:
-                for chunk in chunks_of(handle):
-                    stopping.check()
-                    copy.write(chunk)
-                copy.flush()
-                os.fsync(copy.fileno())
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-        local.unlink(missing_ok=True)
-
-
 def written_at(info: Mapping[str, Any]) -> float | None:
     """When a file was written, from what fsspec says of it, which is another word and type in each store."""
     for word in ("LastModified", "mtime", "last_modified", "updated", "created"):
@@ -409,66 +366,6 @@ def written_at(info: Mapping[str, Any]) -> float | None:
             with contextlib.suppress(ValueError):
                 return datetime.fromisoformat(found).timestamp()
     return None
-
-
-def _link_over(there: Path, target: Path) -> None:
-    """Give a file a further name, also one that is taken."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    try:
-        os.link(there, target)
-    except FileExistsError:
-        target.unlink()
-        os.link(there, target)
-
-
-def _link(partial: Path, target: Path, data: bytes) -> None:
-    """Give a whole file its final name unless that is taken; written there where a disk has no links, as with FAT."""
-    try:
-        os.link(partial, target)
-    except FileExistsError:
-        return
-    except OSError:
-        try:
-            handle = target.open("xb")
-        except FileExistsError:
-            return
-        try:
-            with handle:
-                handle.write(data)
-        except BaseException:
-            target.unlink(missing_ok=True)
-            raise
-
-
-def without_credentials(url: str) -> str:
-    """The URL as it may be shown: without user names and passwords, and without the query of a web address."""
-    return "::".join(map(_without_credentials, _CHAIN.split(url)))
-
-
-def refuse_credentials(url: str) -> None:
-    """Raise RequestError for a URL with a password in it; a user name alone is no secret."""
-    if any(_has_password(part.partition("://")[2]) for part in _CHAIN.split(url)):
-        raise RequestError(
-            "A secret in a URL is seen by everyone on this machine; put it into the options of a saved block."
-        )
-
-
-def _without_credentials(part: str) -> str:
-    scheme, mark, rest = part.partition("://")
-    kind = scheme.lower()
-    if _has_password(rest):  # which may hold slashes and more of the sign that ends it
-        rest = rest.rpartition("@")[2]
-    elif kind not in _WITHOUT_USERS:
-        authority = re.split("[/?#]", rest, maxsplit=1)[0]
-        rest = rest[authority.rfind("@") + 1 :]
-    if kind in ("http", "https"):
-        rest = re.split("[?#]", rest, maxsplit=1)[0]
-    return scheme + mark + rest
-
-
-def _has_password(rest: str) -> bool:
-    """Whether what follows `://` begins with a user name and a password, rather than with a host and a port."""
-    return "@" in rest.partition(":")[2] and not _HOST.match(rest) and not rest.startswith("arn:")
 
 
 def _s3_options(given: dict[str, Any]) -> dict[str, Any]:

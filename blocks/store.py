@@ -24,7 +24,8 @@ import msgspec
 import zstandard
 
 from blocks import stopping
-from blocks.storage import Storage, chunks_of, lines_of
+from blocks.chunks import chunks_of, lines_of
+from blocks.storage import Storage
 from blocks.storage_errors import translated
 from exporters.errors import FatalError
 from exporters.pictures.upright import MediaFile

@@ -8,7 +8,8 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
-from blocks.storage import Storage, refuse_credentials
+from blocks.storage import Storage
+from blocks.urls import refuse_credentials
 
 
 class Target(Block):

@@ -16,7 +16,7 @@ from prefect.blocks.fields import SecretDict
 from pydantic import Field
 
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, find_dataset
-from blocks.storage import Storage, refuse_credentials, without_credentials
+from blocks.storage import Storage
 from blocks.upd_file import UpdFile, opened
 from blocks.upd_filters import NAMES, check_values
 from blocks.upd_links import links
@@ -24,6 +24,7 @@ from blocks.upd_media import MEMORY_MEGABYTES, UpdMedia
 from blocks.upd_place import located
 from blocks.upd_reading import list_entries, read_catalog, read_entries, with_categories
 from blocks.upd_rows import Row
+from blocks.urls import refuse_credentials, without_credentials
 from exporters.errors import FatalError
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice

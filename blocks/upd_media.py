@@ -12,9 +12,9 @@ from typing import IO
 from urllib.parse import quote, unquote
 
 from blocks import upd_queries as queries
+from blocks.chunks import CHUNK_BYTES
 from blocks.pictures import Header, Picture
 from blocks.source import CannotResumeError, MediaReader
-from blocks.storage import CHUNK_BYTES
 from blocks.storage_errors import translated
 from blocks.upd_file import UpdFile
 from blocks.upd_links import Links

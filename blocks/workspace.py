@@ -6,8 +6,9 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field
 
-from blocks.storage import Storage, default_workspace_url, refuse_credentials
+from blocks.storage import Storage, default_workspace_url
 from blocks.store import Store
+from blocks.urls import refuse_credentials
 
 
 class Workspace(Block):

@@ -12,7 +12,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
 
-from blocks.storage import chunks_of
+from blocks.chunks import chunks_of
 from flows.index import Member
 
 DOS_TIME, DOS_DATE = 0, 0x21

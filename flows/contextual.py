@@ -20,7 +20,7 @@ from prefect import task
 from prefect.logging import get_run_logger
 
 from blocks import stopping
-from blocks.storage import chunks_of
+from blocks.chunks import chunks_of
 from blocks.storage_errors import translated
 from blocks.store import Store, media_path
 from blocks.workspace import Workspace

@@ -10,8 +10,9 @@ from typing import Literal
 
 import msgspec
 
+from blocks.chunks import lines_of
 from blocks.scratch import scratch_database
-from blocks.storage import Storage, lines_of
+from blocks.storage import Storage
 from exporters import RequestError
 from flows.contents import CONTENTS, Line, decode_line
 from flows.manifest import MANIFEST, decode_manifest, export_folder

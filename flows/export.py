@@ -39,6 +39,7 @@ from flows.memory import note_export
 from flows.output import is_there
 from flows.package import make_package
 from flows.plan import plan_export
+from flows.recall import recall, recall_parts, settled
 from flows.report import publish
 from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan, Request, Summary
 from flows.survey import Surveyed, take_survey
@@ -92,14 +93,16 @@ def export(
             publish(unchanged)
             return unchanged
 
-        fetching, downloading = [], []
-        for shard in plan.shards:  # a shard's media begins when its records are there, not when all are
-            fetching.append(fetch.submit(shard, plan, source, workspace))
+        fetching: list[Any] = []
+        downloading: list[Any] = []
+        for shard, known in zip(plan.shards, recall(plan, workspace), strict=True):
+            # A shard's media begins when its records are there, not when all are.
+            fetching.append(known.records if known else fetch.submit(shard, plan, source, workspace))
             if media != "none":
-                downloading.append(fetch_media.submit(fetching[-1], plan, source, workspace))  # type: ignore[call-overload]
-        fetched = [future.result() for future in fetching]
+                downloading.append(known.media if known else fetch_media.submit(fetching[-1], plan, source, workspace))
+        fetched: list[FetchedShard] = settled(fetching)
         surveyed, converted = _convert(plan, fetched, downloading, target, workspace)
-        files = [future.result() for future in downloading]
+        files: list[FetchedMedia] = settled(downloading)
 
         packaged = make_package(converted, fetched, surveyed, plan, workspace)
         delivered = deliver(packaged, plan, target, keep, workspace)
@@ -119,32 +122,29 @@ def export(
 def _convert(
     plan: Plan,
     fetched: Sequence[FetchedShard],
-    downloading: Sequence[Downloading],
+    downloading: Sequence[Downloading | FetchedMedia],
     target: Target,
     workspace: Workspace,
 ) -> tuple[Surveyed, list[ConvertedShard]]:
     """What an exporter makes of all shards; done again where the workspace has lost what is remembered of it."""
     store = workspace.open()
     if is_contextual(plan):
-        files = [future.result() for future in downloading]
+        files = settled(downloading)
         made = run_exporter(fetched, files, plan, workspace)
         if not is_there(made, store):
             made = run_exporter.with_options(refresh_cache=True)(fetched, files, plan, workspace)
         return ON_ITS_OWN, [made]
     surveyed = take_survey(plan, fetched, target, workspace)
+    names = ("fetched", "media", "placement", "dataset", "baseline")
     files_of = downloading or repeat(None, len(fetched))
-    shards: list[tuple[Any, ...]] = list(
-        zip(fetched, files_of, surveyed.placements, surveyed.datasets, surveyed.baselines, strict=True)
-    )
+    of_shards = zip(fetched, files_of, surveyed.placements, surveyed.datasets, surveyed.baselines, strict=True)
+    shards = [dict(zip(names, one, strict=True), plan=plan, workspace=workspace) for one in of_shards]
     once: Any = transform
     again: Any = transform.with_options(refresh_cache=True)
-    transforming = [once.submit(*shard, plan, workspace) for shard in shards]
-    for future in downloading:  # what is wrong with a file is to be heard, not that transform had to do without
-        future.result()
-    converted = [future.result() for future in transforming]
+    transforming = [recall_parts(shard, store) or once.submit(**shard) for shard in shards]
+    settled(downloading)  # what is wrong with a file is to be heard, not that transform had to do without
+    converted: list[ConvertedShard] = settled(transforming)
     lost = {
-        number: again.submit(*shards[number], plan, workspace)
-        for number, made in enumerate(converted)
-        if not is_there(made, store)
+        number: again.submit(**shards[number]) for number, made in enumerate(converted) if not is_there(made, store)
     }
     return surveyed, [lost[number].result() if number in lost else made for number, made in enumerate(converted)]

@@ -32,8 +32,9 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
     """
     store = workspace.open()
     if shard.is_unchanged:
+        _index_again(shard.formers[0], plan, store)
         progress.advance("fetch", shard.entries)
-        return _unchanged(shard, shard.formers[0], plan, store)
+        return _as_before(shard, plan)
     dataset = load_datasets(plan, store)[shard.dataset_index]
     reading = Reading(shard, plan, source, dataset, store)
     with one_at_a_time("fetch", plan.source):
@@ -56,15 +57,26 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
     return fetched
 
 
-def _unchanged(shard: ShardPlan, former: Former, plan: Plan, store: Store) -> FetchedShard:
-    """What was read before; for another exporter, or other options, it may need another index."""
+def recall_shard(shard: ShardPlan, plan: Plan, store: Store) -> FetchedShard | None:
+    """A shard that is what was read before, if all is there that later steps read of it."""
+    if not shard.is_unchanged or not store.storage.exists(_index_path(plan, shard.formers[0].sha256)):
+        return None
+    return _as_before(shard, plan)
+
+
+def _as_before(shard: ShardPlan, plan: Plan) -> FetchedShard:
+    former = shard.formers[0]
+    return FetchedShard(shard=shard, index=_index_path(plan, former.sha256), **former.model_dump(exclude={"listing"}))
+
+
+def _index_again(former: Former, plan: Plan, store: Store) -> None:
+    """For another exporter, or other options, what was read before needs another index."""
     path = _index_path(plan, former.sha256)
     if not store.storage.exists(path):
         index = ShardIndex(plan.exporter().holds, plan.exporter_options())
         for line in store.load_lines(former.path):
             index.add(decode_entry(line))
         store.storage.write(path, [index.to_bytes()], durable=False)
-    return FetchedShard(shard=shard, index=path, **former.model_dump(exclude={"listing"}))
 
 
 def _index_path(plan: Plan, sha256: str) -> str:

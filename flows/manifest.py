@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import msgspec
 import orjson
 
-from blocks.storage import Storage, lines_of
+from blocks.chunks import lines_of
+from blocks.storage import Storage
 from exporters import RequestError
 from exporters.model import Dataset
 from exporters.naming import RULE

@@ -13,7 +13,8 @@ from typing import IO, Any
 
 import msgspec
 
-from blocks.storage import Storage, chunks_of
+from blocks.chunks import chunks_of
+from blocks.storage import Storage
 from blocks.store import Store, media_path
 from exporters import FatalError
 from exporters.pictures.upright import MediaFile

@@ -12,6 +12,8 @@ from typing import Any, TypedDict
 from prefect.cache_policies import CacheKeyFnPolicy
 from prefect.client.schemas.objects import State, TaskRun
 from prefect.context import TaskRunContext
+from prefect.results import get_result_store
+from prefect.settings import get_current_settings
 from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel
 
@@ -67,6 +69,23 @@ def by_content(facts: Callable[[dict[str, Any]], Sequence[Any]]) -> CacheKeyFnPo
     """
 
     def key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-        return f"outhaul/{parameters['plan'].workspace_id}/{context.task.name}/{digest(*facts(parameters))}"
+        return _key(context.task, facts, parameters)
 
     return CacheKeyFnPolicy(cache_key_fn=key)
+
+
+def recall_result(
+    task: Task[..., Any], facts: Callable[[dict[str, Any]], Sequence[Any]], parameters: dict[str, Any]
+) -> Any:
+    """What is remembered of a task by `by_content`; None where nothing is, or nothing is to be taken from memory.
+
+    A run of the task finds the same, and takes a tenth of a second for it.
+    """
+    store: Any = get_result_store().update_for_task(task, _sync=True)  # type: ignore[call-arg]
+    key = _key(task, facts, parameters)
+    is_known = not get_current_settings().tasks.refresh_cache and store.exists(key)
+    return store.read(key).result if is_known else None
+
+
+def _key(task: Task[..., Any], facts: Callable[[dict[str, Any]], Sequence[Any]], parameters: dict[str, Any]) -> str:
+    return f"outhaul/{parameters['plan'].workspace_id}/{task.name}/{digest(*facts(parameters))}"

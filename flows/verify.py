@@ -11,7 +11,9 @@ from typing import IO, TypeVar
 
 import msgspec
 
-from blocks.storage import Storage, chunks_of, is_partial
+from blocks.chunks import chunks_of
+from blocks.local_files import is_partial
+from blocks.storage import Storage
 from exporters import RequestError
 from flows.manifest import (
     MANIFEST,

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from blocks.storage import CHUNK_BYTES, Storage
+from blocks.chunks import CHUNK_BYTES
+from blocks.storage import Storage
 from exporters import FatalError, RequestError
 from exporters.temporary import temporary_folder
 from exporters.upd.schema import EXTENSION

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
+from blocks.chunks import CHUNK_BYTES
 from blocks.pictures import Header
 from blocks.source import MediaReader
-from blocks.storage import CHUNK_BYTES, Storage
+from blocks.storage import Storage
 from blocks.storage_errors import translated
 from exporters.errors import RequestError, SkippableError
 from exporters.model import Media

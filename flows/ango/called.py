@@ -14,8 +14,8 @@ from blocks import stopping
 from blocks.ango import AngoSource
 from blocks.ango.exporting import Export
 from blocks.ango.upload import Parcel
+from blocks.chunks import chunks_of
 from blocks.source import parse_where
-from blocks.storage import chunks_of
 from exporters.errors import quoted
 from flows.ango.asked import Asked
 from flows.ango.callback_logger import CallbackLogger

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from blocks.leftovers import _abort_uploads, sweep_target, sweep_workspace
-from blocks.storage import Storage, is_partial
+from blocks.local_files import is_partial
+from blocks.storage import Storage
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import RetriableError

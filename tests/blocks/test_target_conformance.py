@@ -27,8 +27,9 @@ from yarl import URL
 
 from blocks import storage_errors
 from blocks.scratch import scratch_database
-from blocks.storage import Storage, default_workspace_url, without_credentials
+from blocks.storage import Storage, default_workspace_url
 from blocks.target import Target
+from blocks.urls import without_credentials
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
 from tests.conformance.targets import MIB, TargetCase, TargetConformance

@@ -1,0 +1,67 @@
+"""recall: shards that are what they were are taken from the workspace at once, without a run of a task for each.
+
+The second export of a dataset has hundreds of shards, and a few that changed. What is asked here is what the tasks of a
+shard would ask themselves; whatever is not as it was, they do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, TypeVar
+
+from prefect import task
+from prefect.futures import PrefectFuture
+
+from blocks.store import Store
+from blocks.workspace import Workspace
+from flows import progress
+from flows.fetch import recall_shard
+from flows.outcomes import recall_fetched
+from flows.output import is_there
+from flows.policy import PATIENT, recall_result
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan, ShardPlan
+from flows.transform import facts, transform
+
+T = TypeVar("T")
+
+
+class Recalled(NamedTuple):
+    """A shard that need not be read; `media` is None where none was asked for."""
+
+    records: FetchedShard
+    media: FetchedMedia | None
+
+
+@task(name="recall", task_run_name="recall", **PATIENT)
+def recall(plan: Plan, workspace: Workspace) -> list[Recalled | None]:
+    """For each shard what an earlier run has read of it; None for those that are to be read, if only in part."""
+    store = workspace.open()
+    return [_recalled(shard, plan, store) for shard in plan.shards]
+
+
+def _recalled(shard: ShardPlan, plan: Plan, store: Store) -> Recalled | None:
+    records = recall_shard(shard, plan, store)
+    if not records:
+        return None
+    media = None
+    if plan.request.media != "none":
+        media = recall_fetched(plan, shard, store)
+        if not media:
+            return None
+        progress.expect("media", records.medias)
+        progress.advance("media", records.medias, media.bytes)
+    progress.advance("fetch", shard.entries)
+    return Recalled(records, media)
+
+
+def recall_parts(parameters: dict[str, Any], store: Store) -> ConvertedShard | None:
+    """What transform, with these parameters, has made of a shard, if the workspace still has it."""
+    if isinstance(parameters["media"], PrefectFuture):  # it is being fetched, so it is not what it was
+        return None
+    made: ConvertedShard | None = recall_result(transform, facts, parameters)
+    return made if made and is_there(made, store) else None
+
+
+def settled(shards: Sequence[T | PrefectFuture[T]]) -> list[T]:
+    """What was recalled as it is, and what tasks were to do, once it is done."""
+    return [one.result() if isinstance(one, PrefectFuture) else one for one in shards]
