@@ -47,19 +47,10 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
     """
     moved_files = moved_bytes = 0
 
-    def take_over(member: Member, there: str | None) -> bool:
-        path = f"{folder}/{member.path}"
-        if not there or not storage.copy(there, path):
-            return False
-        if not storage.is_local:  # a link is the very file that was looked at just now
-            _check(storage, path, member.size)
-        progress.advance("deliver", member.size, member.size)
-        return True
-
     def one(member: Member, there: str | None) -> Moved:
-        if take_over(member, there):
-            return Moved(0, 0)
         path = f"{folder}/{member.path}"
+        if _take_over(member, there, path, storage):
+            return Moved(0, 0)
         put(storage, path, counted(member.read(store.storage)), durable=False)
         return Moved(1, member.size)
 
@@ -70,12 +61,26 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
             waiting = iter(members)
             while found := [(member, _find(there, member)) for member in islice(waiting, 32 * FILES_AT_ONCE)]:
                 if storage.is_local:  # a link is made in less time than a thread is told to
-                    found = [(member, None) for member, path in found if not take_over(member, path)]
+                    found = [
+                        (member, None)
+                        for member, path in found
+                        if not _take_over(member, path, f"{folder}/{member.path}", storage)
+                    ]
                 for moved in pool.map(one, *zip(*found, strict=True)) if found else ():
                     moved_files, moved_bytes = moved_files + moved.files, moved_bytes + moved.bytes
     if storage.is_local:
         os.sync()  # once for all of them: the receipt must not survive a power cut that the files do not
     return Moved(moved_files, moved_bytes)
+
+
+def _take_over(member: Member, there: str | None, path: str, storage: Storage) -> bool:
+    """Have a file that lies at the target already under another name, too."""
+    if not there or not storage.copy(there, path):
+        return False
+    if not storage.is_local:  # a link is the very file that was looked at just now
+        _check(storage, path, member.size)
+    progress.advance("deliver", member.size, member.size)
+    return True
 
 
 def _sound(storage: Storage, former: str, folder: str) -> Iterator[tuple[str, str]]:

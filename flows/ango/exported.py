@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+import re
 import time
 from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
@@ -152,8 +153,16 @@ def _wait(run_id: UUID, wire: Wire) -> None:
             if state and state.is_final():
                 if state.is_completed():
                     return
-                raise FatalError(f"The run has {said.lower()}: {state.message or 'its log says why'}")
+                raise FatalError(_why(state))
             time.sleep(POLL_SECONDS)
+
+
+def _why(state: State[Any]) -> str:
+    """What a run ended with, as a sentence; Prefect puts its own words and the kind of an error in front of ours."""
+    message = (state.message or "").removeprefix("Flow run encountered an exception: ")
+    ours = re.fullmatch(r"(?:Request|Retriable|Fatal|Skippable)Error: (.*)", message, re.DOTALL)
+    said = message or "its log in Prefect says why"
+    return ours[1] if ours else f"The run has {str(state.name).lower()}: {said}"
 
 
 def _parcel(storage: Storage, folder: str) -> Parcel:

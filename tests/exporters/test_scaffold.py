@@ -28,7 +28,9 @@ def create(parent: Path, name: str = "damage-report", pattern: str = "json") -> 
 
 
 def contents(folder: Path) -> dict[str, str]:
-    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("*")) if path.is_file()}
+    """Without what Python keeps of them."""
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file() and path.parent.name != "__pycache__"]
+    return {str(path.relative_to(folder)): path.read_text() for path in files}
 
 
 # -- a new plug-in ----------------------------------------------------------------------------------------------------

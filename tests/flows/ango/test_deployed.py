@@ -70,10 +70,10 @@ def test_a_worker_carries_runs_out(tmp_path: Path) -> None:
         with plugin(sandbox, tmp_path, *command):
             hub.wait_green(120)
             asked = [hub.run(project.id, '{"media": "none"}', stage=stage) for stage in (None, [])]
-            wrong = hub.run(project.id, '{"classes": ["no such class"]}')
+            wrong = hub.run(project.id, '{"classes": ["Car"]}')
             done = [hub.wait(session, 240) for session in asked]
             refused = hub.wait(wrong, 240)
         truth = [images_of(sandbox, stages) for stages in (("Complete",), None)]
         assert [len(images(session)) for session in done] == truth
-        assert "no such class" in last_words(refused)
+        assert last_words(refused).startswith("There is no option 'classes' in the format coco")
         assert DEMO_API_KEY not in prefect_database()
