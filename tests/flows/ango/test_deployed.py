@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,46 +10,13 @@ from pydantic import SecretStr
 from blocks.ango import AngoSource
 from blocks.sandbox.ango import DEMO_API_KEY, AngoSandbox
 from tests.flows.ango.plugin import images, images_of, last_words, own_plugin, plugin, prefect_database
+from tests.flows.worker import worker
 
 pytestmark = [
     pytest.mark.usefixtures("prefect_api"),
     pytest.mark.xdist_group("ango-plugin"),
     pytest.mark.timeout(600),
 ]
-
-POOL = "outhaul"
-DEPLOYMENTS = Path(__file__).parents[3] / "deployments" / "prefect.yaml"
-PREFECT = str(Path(sys.executable).with_name("prefect"))
-
-
-def prefect(*arguments: str, folder: Path) -> None:
-    done = subprocess.run(
-        [PREFECT, "--no-prompt", *arguments], env=environment(folder), cwd=folder, capture_output=True, check=False
-    )
-    assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-
-
-def environment(folder: Path) -> dict[str, str]:
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
-
-    url = PREFECT_API_URL.value()
-    return {**os.environ, "PREFECT_API_URL": url, "OUTHAUL_WORKSPACE": str(folder / "workspace")}
-
-
-@contextmanager
-def worker(folder: Path) -> Iterator[None]:
-    """A pool with every deployment of the project, and who carries their runs out."""
-    prefect("work-pool", "create", POOL, "--type", "process", "--overwrite", folder=folder)
-    prefect("deploy", "--all", "--prefect-file", str(DEPLOYMENTS), folder=folder)
-    command = [PREFECT, "worker", "start", "--pool", POOL]
-    often = {**environment(folder), "PREFECT_WORKER_QUERY_SECONDS": "1"}
-    with (folder / "worker.log").open("wb") as log:
-        process = subprocess.Popen(command, env=often, cwd=folder, stdout=log, stderr=log)
-    try:
-        yield
-    finally:
-        process.terminate()
-        process.wait(60)
 
 
 def test_a_worker_carries_runs_out(tmp_path: Path) -> None:

@@ -1,0 +1,99 @@
+"""Runs of a deployment that a worker carries out: cancelled and retried, as people do in the Prefect UI."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import FlowRun, State
+from prefect.deployments import run_deployment
+from prefect.states import Cancelling
+
+from blocks.sandbox.faults import Fault
+from blocks.target import Target
+from tests.flows.harness import Exports, Platform
+from tests.flows.worker import prefect, worker
+
+pytestmark = [pytest.mark.xdist_group("ango-plugin"), pytest.mark.timeout(600)]
+
+FILES = "media/medias/files"
+
+
+@pytest.fixture(scope="module")
+def folder(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Where the worker works."""
+    folder = tmp_path_factory.mktemp("worker")
+    with worker(folder):
+        yield folder
+
+
+def start(platform: Platform, folder: Path, name: str) -> FlowRun:
+    """As the UI does: with saved blocks, by their ids."""
+    blocks = {"source": platform.source, "target": Target(url=str(folder / name))}
+    saved = {kind: block.save(f"{kind}-{name}", overwrite=True) for kind, block in blocks.items()}
+    parameters = {kind: {"$ref": {"block_document_id": str(id_)}} for kind, id_ in saved.items()}
+    run = run_deployment(
+        "export/on-demand", parameters={**parameters, "package": "directory"}, timeout=0, as_subflow=False
+    )
+    assert isinstance(run, FlowRun)
+    return run
+
+
+def wait_for(condition: Callable[[], Any]) -> None:
+    until = time.monotonic() + 240
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.1)
+
+
+def ended(run_id: UUID) -> State[Any]:
+    """What a run came to."""
+    with get_client(sync_client=True) as client:
+
+        def state() -> State[Any]:
+            return client.read_flow_run(run_id).state or State(type="PENDING")
+
+        wait_for(lambda: state().is_final())
+        return state()
+
+
+def test_a_cancelled_run(platform: Platform, folder: Path, exports: Exports) -> None:
+    """It ends, without a receipt; the next one delivers what an undisturbed one does, and fetches no file twice but
+    those that were on their way.
+    """
+    exports.run(platform.source, "quiet", "quiet-workspace", package="directory")
+    platform.sandbox.requests.clear()
+    slow = Fault("medias/files/", kind="slow", after=12, times=None, drip_bytes=100, drip_seconds=0.5)
+    platform.sandbox.faults.append(slow)
+    run = start(platform, folder, "cancelled")
+    wait_for(lambda: slow.hits)
+    with get_client(sync_client=True) as client:
+        client.set_flow_run_state(run.id, Cancelling())
+    assert ended(run.id).name == "Cancelled"
+    assert not list((folder / "cancelled").rglob("receipt.json"))
+    under_way = slow.hits
+    platform.sandbox.faults.clear()
+    assert ended(start(platform, folder, "cancelled").id).name == "Completed"
+    assert Exports(folder).delivered("cancelled") == exports.delivered("quiet")
+    assert platform.sandbox.requests[FILES] <= 24 + under_way
+
+
+def test_a_failed_run_is_retried(platform: Platform, folder: Path, exports: Exports) -> None:
+    """By the button of the UI, once its cause is mended: it goes on where it stood."""
+    exports.run(platform.source, "quiet", "quiet-workspace", package="directory")
+    platform.sandbox.requests.clear()
+    gone = Fault("medias/files/", status=404, after=20, times=None)
+    platform.sandbox.faults.append(gone)
+    run = start(platform, folder, "retried")
+    assert "cannot be exported" in (ended(run.id).message or "")
+    platform.sandbox.faults.clear()
+    prefect("flow-run", "retry", str(run.id), folder=folder)
+    wait_for(lambda: list((folder / "retried").rglob("receipt.json")))
+    assert ended(run.id).name == "Completed"
+    assert Exports(folder).delivered("retried") == exports.delivered("quiet")
+    assert platform.sandbox.requests[FILES] <= 24 + gone.hits
