@@ -52,7 +52,7 @@ def plugin(sandbox: AngoSandbox, folder: Path, *command: str, **environment: str
 
 def own_plugin(sandbox: AngoSandbox) -> tuple[str, ...]:
     outhaul = str(Path(sys.executable).with_name("outhaul"))
-    return (outhaul, "ango-plugin", "--exporter", "coco", "--host", sandbox.links.base, "--at-once", "3")
+    return (outhaul, "ango-plugin", "--exporter", "coco", "--host", sandbox.links.base, "--at-once", "6")
 
 
 def product(session: HubSession) -> bytes:
@@ -70,9 +70,11 @@ def images(session: HubSession) -> list[Any]:
     return found
 
 
-def images_of(sandbox: AngoSandbox, stages: tuple[str, ...] | None) -> int:
-    """How many the project has in these stages: a row has one, or a page each."""
-    return sum(max(1, len(json.loads(row).get("dataset", ()))) for row in sandbox.rows(stages=stages))
+def images_of(sandbox: AngoSandbox, stages: tuple[str, ...] | None, batches: tuple[str, ...] = ()) -> int:
+    """How many the project has in these stages and batches: a row has one, or a page each."""
+    rows = map(json.loads, sandbox.rows(stages=stages))
+    kept = [row for row in rows if not batches or {*batches} & {*row["batches"]}]
+    return sum(max(1, len(row.get("dataset", ()))) for row in kept)
 
 
 def last_words(session: HubSession) -> str:

@@ -59,22 +59,31 @@ def sandbox() -> Iterator[AngoSandbox]:
 
 
 def test_runs_of_one_project_at_once(sandbox: AngoSandbox, tmp_path: Path) -> None:
-    """Each holds its own rows, passing faults of every call are got over, and the user's key is nowhere afterwards."""
+    """Each of five holds its own rows, passing faults of every call are got over, the key is nowhere afterwards."""
     for pattern, kind in (("/v2/export", "status"), ("/exports/.*zip", "truncate"), ("getUploadUrl", "status")):
         sandbox.faults.append(Fault(pattern, 503, kind=kind))  # type: ignore[arg-type]
     sandbox.faults.extend([Fault("PUT /media/", 500), Fault("getSignedUrl", 500)])
     hub, project = sandbox.hub, sandbox.project()
-    filters: list[list[str] | None] = [None, [], ["Review A"]]
-    truth = [images_of(sandbox, stages) for stages in (("Complete",), None, ("Review A",))]
+    notes = "clips & notes"
+    filters: list[tuple[list[str] | None, list[str] | None]] = [
+        (None, None), ([], None), (["Review A"], None), ([], [notes]), (["Review A", "Complete"], None),
+    ]  # fmt: skip
+    truth = [
+        images_of(sandbox, ("Complete",)),
+        images_of(sandbox, None),
+        images_of(sandbox, ("Review A",)),
+        images_of(sandbox, None, (notes,)),
+        images_of(sandbox, ("Review A", "Complete")),
+    ]
     with plugin(sandbox, tmp_path):
         hub.wait_green(120)
         config = json.dumps({"media": "none"})
-        asked = [hub.run(project.id, config, stage=stage) for stage in filters]
+        asked = [hub.run(project.id, config, stage=stage, batches=batches) for stage, batches in filters]
         wrong = hub.run(project.id, json.dumps({"nonsense": 1}))
         sessions = [hub.wait(session, 240) for session in asked]
         refused = hub.wait(wrong, 240)
     assert [len(images(session)) for session in sessions] == truth
-    assert len({*truth}) == 3
+    assert len({*truth}) == 5
     assert "There is no option 'nonsense' in the format coco" in last_words(refused)
     assert all(len(session.responses) == 1 for session in hub.sessions.values())
     assert any("of" in line["msg"] and "entries" in line["msg"] for line in sessions[0].logs)
