@@ -45,6 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--row-bytes", type=int, default=8000)
+    parser.add_argument("--only", choices=("coco", "callback"), help="one of the two runs")
     arguments = parser.parse_args()
     here, there = multiprocessing.Pipe()
     hub = multiprocessing.get_context("spawn").Process(
@@ -52,12 +53,12 @@ def main() -> None:
     )
     hub.start()
     try:
-        _measure(here.recv(), here)
+        _measure(here.recv(), here, arguments.only)
     finally:
         hub.kill()
 
 
-def _measure(url: str, hub: Connection) -> None:
+def _measure(url: str, hub: Connection, only: str | None) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "plugin.py").write_text(CALLBACK)
@@ -66,10 +67,10 @@ def _measure(url: str, hub: Connection) -> None:
             "callback": [sys.executable, str(folder / "plugin.py")],
         }
         print(f"{'':<10}{'seconds':>9}{'answers':>9}{'heartbeat s':>13}{'left':>6}   peak MB of each process")
-        for case, command in commands.items():
+        for case in [only] if only else commands:
             temporary = folder / f"{case}-temporary"
             temporary.mkdir()
-            with _serving(command, url, folder, temporary) as tree:
+            with _serving(commands[case], url, folder, temporary) as tree:
                 hub.send(case)
                 found = hub.recv()
             left = sum(1 for path in temporary.rglob("*") if path.is_file())
