@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,17 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from flows.export import export
 from flows.results import Summary
+
+
+def of_the_tests(folder: Path) -> dict[str, str]:
+    """What a process needs to use the Prefect API of the tests, and a workspace in this folder."""
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415 - it is another one while tests run
+
+    return {
+        **os.environ,
+        "PREFECT_API_URL": str(PREFECT_API_URL.value()),
+        "OUTHAUL_WORKSPACE": str(folder / "workspace"),
+    }
 
 
 @dataclass

@@ -21,7 +21,7 @@ from blocks.sandbox.idah import DEMO_API_KEY
 from exporters import registry
 from flows.cli import main
 from tests.fakes.plugins import write_plugin
-from tests.flows.harness import Exports, Platform
+from tests.flows.harness import Exports, Platform, of_the_tests
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -330,7 +330,7 @@ def test_a_killed_run_goes_on_where_it_stood(exports: Exports, platform: Platfor
         "--to",
         str(tmp_path / "out"),
     ]
-    environment = {**os.environ, "OUTHAUL_API_KEY": DEMO_API_KEY, "OUTHAUL_WORKSPACE": str(tmp_path / "workspace")}
+    environment = {**of_the_tests(tmp_path), "OUTHAUL_API_KEY": DEMO_API_KEY}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL, start_new_session=True)
     keys = tmp_path / "workspace" / "media-keys"
     for _ in range(2000):  # a busy machine takes a minute to begin

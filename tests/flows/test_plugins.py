@@ -16,7 +16,7 @@ from blocks.sandbox.idah import DEMO_API_KEY
 from exporters import RequestError, registry
 from flows.results import Summary
 from tests.fakes.plugins import write_plugin
-from tests.flows.harness import Exports, Platform
+from tests.flows.harness import Exports, Platform, of_the_tests
 
 SHARDED = """\
 from exporters import Exporter, Holds, NoOptions
@@ -59,14 +59,13 @@ def written(summary: Summary) -> str:
         return package.read(name).decode()
 
 
-def test_a_new_plugin_is_tested_and_exports(platform: Platform, tmp_path: Path) -> None:
+def test_a_new_plugin_is_tested_and_exports(platform: Platform, tmp_path: Path, prefect_api: None) -> None:
     """`plugin create`, its tests, then `export --as` it, in a fresh folder, also delivers into the plug-in's folder."""
     tools = Path(sys.executable).parent
     environment = {
-        **os.environ,
+        **of_the_tests(tmp_path),
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
         "OUTHAUL_API_KEY": DEMO_API_KEY,
-        "OUTHAUL_WORKSPACE": str(tmp_path / "work"),
     }
 
     def run(command: str, folder: Path) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from tests.flows.harness import of_the_tests
 
 POOL = "outhaul"
 DEPLOYMENTS = Path(__file__).parents[2] / "deployments" / "prefect.yaml"
@@ -16,16 +17,9 @@ PREFECT = str(Path(sys.executable).with_name("prefect"))
 
 def prefect(*arguments: str, folder: Path) -> None:
     done = subprocess.run(
-        [PREFECT, "--no-prompt", *arguments], env=environment(folder), cwd=folder, capture_output=True, check=False
+        [PREFECT, "--no-prompt", *arguments], env=of_the_tests(folder), cwd=folder, capture_output=True, check=False
     )
     assert done.returncode == 0, done.stdout.decode() + done.stderr.decode()
-
-
-def environment(folder: Path) -> dict[str, str]:
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
-
-    url = PREFECT_API_URL.value()
-    return {**os.environ, "PREFECT_API_URL": url, "OUTHAUL_WORKSPACE": str(folder / "workspace")}
 
 
 @contextmanager
@@ -34,7 +28,7 @@ def worker(folder: Path) -> Iterator[None]:
     prefect("work-pool", "create", POOL, "--type", "process", "--overwrite", folder=folder)
     prefect("deploy", "--all", "--prefect-file", str(DEPLOYMENTS), folder=folder)
     command = [PREFECT, "worker", "start", "--pool", POOL]
-    often = {**environment(folder), "PREFECT_WORKER_QUERY_SECONDS": "1"}
+    often = {**of_the_tests(folder), "PREFECT_WORKER_QUERY_SECONDS": "1"}
     with (folder / "worker.log").open("wb") as log:
         process = subprocess.Popen(command, env=often, cwd=folder, stdout=log, stderr=log)
     try:

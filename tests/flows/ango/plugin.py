@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -17,19 +16,16 @@ from typing import Any
 
 from blocks.sandbox.ango import DEMO_API_KEY, DEMO_PLUGIN_ID, DEMO_PLUGIN_SECRET, AngoSandbox
 from blocks.sandbox.ango.hub import HubSession
+from tests.flows.harness import of_the_tests
 
 
 @contextmanager
 def plugin(sandbox: AngoSandbox, folder: Path, *command: str, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """A process that serves, with the Prefect API of the tests; ended as by a supervisor."""
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415
-
     process = subprocess.Popen(
         command or own_plugin(sandbox),
         env={
-            **os.environ,
-            "PREFECT_API_URL": PREFECT_API_URL.value(),
-            "OUTHAUL_WORKSPACE": str(folder / "workspace"),
+            **of_the_tests(folder),
             "OUTHAUL_ANGO_PLUGIN_ID": DEMO_PLUGIN_ID,
             "OUTHAUL_ANGO_PLUGIN_SECRET": DEMO_PLUGIN_SECRET,
             "PLUGIN_ID": DEMO_PLUGIN_ID,
