@@ -141,7 +141,7 @@ def _convert(
     shards = [dict(zip(names, one, strict=True), plan=plan, workspace=workspace) for one in of_shards]
     once: Any = transform
     again: Any = transform.with_options(refresh_cache=True)
-    transforming = [recall_parts(shard, store) or once.submit(**shard) for shard in shards]
+    transforming = [recall_parts(shard) or once.submit(**shard) for shard in shards]
     settled(downloading)  # what is wrong with a file is to be heard, not that transform had to do without
     converted: list[ConvertedShard] = settled(transforming)
     lost = {

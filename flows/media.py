@@ -39,9 +39,7 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
     there, and what was missing yesterday is asked for again.
     """
     store = workspace.open()
-    if known := recall_fetched(plan, fetched.shard, store):
-        progress.expect("media", fetched.medias)
-        progress.advance("media", fetched.medias, known.bytes)
+    if known := recall_media(plan, fetched, store):
         return known
     wanted = _wanted(store.load_lines(fetched.path), plan.request.media)
     progress.expect("media", len(wanted))
@@ -56,6 +54,14 @@ def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace:
     made = FetchedMedia(path=path, sha256=sha256, bytes=size, downloaded=downloaded)
     note_fetched(plan, fetched, made, store)
     return made
+
+
+def recall_media(plan: Plan, fetched: FetchedShard, store: Store) -> FetchedMedia | None:
+    """The media of a shard that is what it was, counted as done; None when any of it is to be fetched."""
+    if known := recall_fetched(plan, fetched.shard, store):
+        progress.expect("media", fetched.medias)
+        progress.advance("media", fetched.medias, known.bytes)
+    return known
 
 
 async def _fetch(fetching: Fetching, source: AnySource) -> None:

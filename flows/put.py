@@ -48,10 +48,9 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
     moved_files = moved_bytes = 0
 
     def one(member: Member, there: str | None) -> Moved:
-        path = f"{folder}/{member.path}"
-        if _take_over(member, there, path, storage):
+        if _take_over(member, there, folder, storage):
             return Moved(0, 0)
-        put(storage, path, counted(member.read(store.storage)), durable=False)
+        put(storage, f"{folder}/{member.path}", counted(member.read(store.storage)), durable=False)
         return Moved(1, member.size)
 
     with scratch_database("create table there (sha256 text primary key, path text) without rowid") as there:
@@ -61,11 +60,7 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
             waiting = iter(members)
             while found := [(member, _find(there, member)) for member in islice(waiting, 32 * FILES_AT_ONCE)]:
                 if storage.is_local:  # a link is made in less time than a thread is told to
-                    found = [
-                        (member, None)
-                        for member, path in found
-                        if not _take_over(member, path, f"{folder}/{member.path}", storage)
-                    ]
+                    found = [(member, None) for member, path in found if not _take_over(member, path, folder, storage)]
                 for moved in pool.map(one, *zip(*found, strict=True)) if found else ():
                     moved_files, moved_bytes = moved_files + moved.files, moved_bytes + moved.bytes
     if storage.is_local:
@@ -73,8 +68,9 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
     return Moved(moved_files, moved_bytes)
 
 
-def _take_over(member: Member, there: str | None, path: str, storage: Storage) -> bool:
-    """Have a file that lies at the target already under another name, too."""
+def _take_over(member: Member, there: str | None, folder: str, storage: Storage) -> bool:
+    """Have a file that lies at the target already in this folder, too."""
+    path = f"{folder}/{member.path}"
     if not there or not storage.copy(there, path):
         return False
     if not storage.is_local:  # a link is the very file that was looked at just now

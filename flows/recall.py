@@ -16,8 +16,7 @@ from blocks.store import Store
 from blocks.workspace import Workspace
 from flows import progress
 from flows.fetch import recall_shard
-from flows.outcomes import recall_fetched
-from flows.output import is_there
+from flows.media import recall_media
 from flows.policy import PATIENT, recall_result
 from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan, ShardPlan
 from flows.transform import facts, transform
@@ -45,21 +44,19 @@ def _recalled(shard: ShardPlan, plan: Plan, store: Store) -> Recalled | None:
         return None
     media = None
     if plan.request.media != "none":
-        media = recall_fetched(plan, shard, store)
+        media = recall_media(plan, records, store)
         if not media:
             return None
-        progress.expect("media", records.medias)
-        progress.advance("media", records.medias, media.bytes)
     progress.advance("fetch", shard.entries)
     return Recalled(records, media)
 
 
-def recall_parts(parameters: dict[str, Any], store: Store) -> ConvertedShard | None:
-    """What transform, with these parameters, has made of a shard, if the workspace still has it."""
+def recall_parts(parameters: dict[str, Any]) -> ConvertedShard | None:
+    """What transform, with these parameters, has made of a shard; whoever takes it sees whether it is still there."""
     if isinstance(parameters["media"], PrefectFuture):  # it is being fetched, so it is not what it was
         return None
     made: ConvertedShard | None = recall_result(transform, facts, parameters)
-    return made if made and is_there(made, store) else None
+    return made
 
 
 def settled(shards: Sequence[T | PrefectFuture[T]]) -> list[T]:

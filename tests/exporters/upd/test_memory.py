@@ -32,7 +32,7 @@ def peak(annotations: int) -> float:
 
 def test_memory_does_not_grow_with_the_dataset() -> None:
     """Of four times the entries, annotations and media DuckDB keeps what it may; the rest of the process stays."""
-    tiny, small, large = peak(20), peak(25_000), peak(100_000)
+    tiny, small, large = peak(20), peak(40_000), peak(160_000)
     assert large < 1.5 * small
     assert large - tiny < 1.1 * LEAST_MEGABYTES
 
