@@ -19,3 +19,18 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         yield from lines
+
+
+def gathered(lines: Iterable[bytes]) -> Iterator[bytes]:
+    """Lines with their ends, many at once: digests and compression let other threads run meanwhile, at a price."""
+    waiting: list[bytes] = []
+    size = 0
+    for line in lines:
+        waiting += line, b"\n"
+        size += len(line)
+        if size >= CHUNK_BYTES // 4:
+            yield b"".join(waiting)
+            waiting.clear()
+            size = 0
+    if waiting:
+        yield b"".join(waiting)

@@ -10,12 +10,13 @@ from __future__ import annotations
 import logging
 import tempfile
 import time
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
-from blocks.local_files import is_partial
+from blocks.local_files import is_partial, walk
 from blocks.storage import Storage, written_at
 from blocks.storage_errors import translated
 from blocks.store import INCOMING, Store
@@ -55,19 +56,24 @@ def sweep_target(storage: Storage, folder: str, *, is_first: bool = True) -> Non
 def _sweep_partials(storage: Storage, folder: str, **which: str) -> None:
     try:
         with translated(storage.shown_path(folder)):
-            found = storage.fs.find(storage.path(folder), detail=True, **which)
-            for path, info in found.items():
+            top = storage.path(folder)
+            found: Iterable[tuple[str, float | None]]
+            if storage.is_local:  # fsspec takes five times as long
+                found = ((f"{top}/{path}", written) for path, _, written in walk(top))
+            else:
+                listed = storage.fs.find(top, detail=True, **which)
+                found = ((path, written_at(info)) for path, info in listed.items())
+            for path, written in found:
                 name = path.rpartition("/")[2]
                 owner = owner_of(name)
-                if is_partial(name) and owner and (owner.is_gone or (owner.is_gone is None and _is_old(info))):
+                if is_partial(name) and owner and (owner.is_gone or (owner.is_gone is None and _is_old(written))):
                     storage.fs.rm_file(path)
     except OuthaulError as error:
         _log.warning("What an earlier run may have left could not be swept: %s", error)
 
 
-def _is_old(info: dict[str, Any]) -> bool:
+def _is_old(written: float | None) -> bool:
     """Whether a file was written over a day ago, where the store says when."""
-    written = written_at(info)
     return written is not None and written < time.time() - LONGEST_SECONDS
 
 

@@ -24,7 +24,7 @@ import msgspec
 import zstandard
 
 from blocks import stopping
-from blocks.chunks import chunks_of, lines_of
+from blocks.chunks import chunks_of, gathered, lines_of
 from blocks.storage import Storage
 from blocks.storage_errors import translated
 from exporters.errors import FatalError
@@ -55,10 +55,10 @@ class Store:
         digest = hashlib.sha256()
         with translated(tempfile.gettempdir()), temporary_folder() as folder:
             spool = Path(folder) / "lines"
-            with spool.open("wb") as raw, zstandard.ZstdCompressor(level=3).stream_writer(raw) as writer:
-                for line in lines:
-                    digest.update(line + b"\n")
-                    writer.write(line + b"\n")
+            with spool.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw) as writer:
+                for some in gathered(lines):
+                    digest.update(some)
+                    writer.write(some)
             sha256 = digest.hexdigest()
             name = f"snapshot/{sha256}.jsonl.zst"
             if not self.storage.exists(name):
@@ -83,11 +83,15 @@ class Store:
         try:
             with self.storage.open(name) as handle, zstandard.ZstdDecompressor().stream_reader(handle) as reader:
                 yield from lines_of(chunks(reader))
-            damaged = digest.hexdigest() not in name
+            is_damaged = digest.hexdigest() not in name
         except zstandard.ZstdError:
-            damaged = True
-        if damaged:
-            raise FatalError(f"{self.storage.shown_path(name)} is damaged; remove the workspace and run again.")
+            is_damaged = True
+        if is_damaged:
+            raise self.damaged(name)
+
+    def damaged(self, name: str) -> FatalError:
+        """What to raise when a file of the workspace is not what was put there."""
+        return FatalError(f"{self.storage.shown_path(name)} is damaged; remove the workspace and run again.")
 
     def save_blob(self, data: bytes) -> tuple[str, str]:
         """Keep some bytes under a name made of their content; returns path and SHA-256."""

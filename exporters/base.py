@@ -37,6 +37,12 @@ class BaseExporter(ABC, Generic[Options]):
 class Exporter(BaseExporter[Options]):
     """A sharded exporter: one instance serves all shards, in any order, in several processes."""
 
+    is_entrywise: ClassVar[bool] = False
+    """Whether what `convert` makes of an entry depends on that alone, its numbers, and what its shard is told: never on
+    the entries before. Such a shard has nothing to finish, and of one in which few entries have changed the others are
+    not converted again.
+    """
+
     def media_path(self, item: Item, shard: Shard[Options]) -> str:  # noqa: ARG002
         """Where in the package the original media of this entry lies; `item.files` is still empty."""
         return default_media_path(item)

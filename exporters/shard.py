@@ -6,15 +6,17 @@ an entry is found out, not believed.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, Generic, Literal, Protocol
 
 from exporters.base import Exporter
 from exporters.classes import ClassMap
+from exporters.converted import ConvertedEntry, kept_by, left_out, reasoned, size_in
 from exporters.errors import FatalError, OuthaulError, SkippableError
 from exporters.item import Item, Placed
-from exporters.model import NAMES, Annotation, Dataset, Entry, Media
+from exporters.model import Annotation, Dataset, Entry, Media
 from exporters.naming import safe_path
 from exporters.options import Options, RecordOptions
 from exporters.pictures import exif
@@ -23,7 +25,6 @@ from exporters.preparing import Preparation
 from exporters.survey import Placement
 from exporters.tally import Counters
 
-ENTRY_LEFT_OUT = "its entry was left out"
 MEDIA_NOT_ASKED_FOR = "media was not asked for"
 DERIVED_NOT_ASKED_FOR = "derived media was not asked for"
 
@@ -79,7 +80,8 @@ class Shard(Generic[Options]):
         self.memory: dict[str, Any] = {}
         """What the exporter keeps from one entry of this shard to the next, and for `finish`."""
         self._exporter = exporter
-        self._placement = placement
+        self.next_number = placement.first_entry_number
+        self.next_annotation_number = placement.first_annotation_number
         self._media = media
         self._files = files
         self._skips_faults = skips_faults
@@ -142,27 +144,20 @@ class Shard(Generic[Options]):
 
     def run(self, entries: Iterable[Entry]) -> None:
         """Convert all entries, one at a time, then let the exporter finish."""
-        number, annotation_number = self._placement.first_entry_number, self._placement.first_annotation_number
         for entry in entries:
-            numbers = range(annotation_number, annotation_number + len(entry.annotations))
-            self._one(entry, number, numbers)
-            number, annotation_number = number + 1, annotation_number + len(entry.annotations)
-        self._begin()
-        self._exporter.finish(self)
-        self._flush()
+            self.add(self.convert(entry))
+        self.finish()
 
-    def pass_over(self, entry: Entry, reason: str) -> None:
-        """Count an entry that the exporter is not to see."""
-        self._count_in(entry)
-        self._count_left_out(entry, reason, is_fault=False)
-
-    def _one(self, entry: Entry, number: int, numbers: Sequence[int]) -> None:
-        self._count_in(entry)
+    def convert(self, entry: Entry) -> ConvertedEntry:
+        """What becomes of the next entry; nothing is written yet, nor put down in the books."""
         self._begin()
         self._entry_id = entry.id
+        first = self.next_annotation_number
+        numbers = range(first, first + len(entry.annotations))
         try:
             files = self._fetched(entry)
-            item, self._out, self._changes, self._reason = self._preparation.prepare(entry, number, numbers, files)
+            prepared = self._preparation.prepare(entry, self.next_number, numbers, files)
+            item, self._out, self._changes, self._reason = prepared
             members = self._members(item, files)
             if self._reason is None:
                 self._exporter.convert(item, self)
@@ -171,8 +166,7 @@ class Shard(Generic[Options]):
         except SkippableError as error:
             if not self._skips_faults:
                 raise FatalError(f"{error} Leave such entries out with --on-error skip.") from None
-            self._count_left_out(entry, error.reason, is_fault=True)
-            return
+            return left_out(entry, error.reason, is_fault=True)
         except OuthaulError:
             raise
         except Exception as error:
@@ -182,21 +176,38 @@ class Shard(Generic[Options]):
                 f"please report this as a fault of the exporter."
             ) from error
         if self._reason is not None:
-            self._count_left_out(entry, self._reason, is_fault=False)
-            return
-        self._count_kept(entry, files)
-        self._flush()
-        for (_, member), data in zip(members, redacted, strict=True):
-            if data is None:
-                self._output.put_media(member)
-            else:
-                self._output.write(member.path, data)
+            return left_out(entry, self._reason, is_fault=False)
+        medias = [
+            (member.path, member.file if data is None else data)
+            for (_, member), data in zip(members, redacted, strict=True)
+        ]
+        return self._converted(entry, files, medias)
 
-    def _flush(self) -> None:
+    def add(self, converted: ConvertedEntry) -> None:
+        """Write what became of the next entry, and put it down in the books."""
+        self.next_number += 1
+        self.next_annotation_number += converted.came_in[1]
+        converted.book(self.counters)
+        for addition in converted.additions:
+            self._output.append(*addition)
+        for path, file in converted.files:
+            if isinstance(file, MediaFile):
+                self._output.put_media(MediaMember(path, file))
+            else:
+                self._output.write(path, file)
+
+    def finish(self) -> None:
+        """After the last entry."""
+        self._begin()
+        self._exporter.finish(self)
         for addition in self._additions:
             self._output.append(*addition)
         for path, data in self._written:
             self._output.write(path, data)
+
+    def pass_over(self, entry: Entry, reason: str) -> None:
+        """Count an entry that the exporter is not to see."""
+        left_out(entry, reason, is_fault=False).book(self.counters)
 
     # -- media --------------------------------------------------------------------------------------------------------
 
@@ -257,35 +268,29 @@ class Shard(Generic[Options]):
 
     # -- the books ----------------------------------------------------------------------------------------------------
 
-    def _count_in(self, entry: Entry) -> None:
-        came_in = self.counters.came_in
-        came_in["entries"] += 1
-        came_in["annotations"] += len(entry.annotations)
-        came_in["medias"] += len(entry.medias)
-
-    def _count_left_out(self, entry: Entry, reason: str, *, is_fault: bool) -> None:
-        counters = self.counters
-        counters.leave_out("entries", reason, [entry.id], is_fault=is_fault)
-        counters.leave_out("annotations", ENTRY_LEFT_OUT, [one.id for one in entry.annotations], is_fault=is_fault)
-        counters.leave_out("medias", ENTRY_LEFT_OUT, [one.id for one in entry.medias], is_fault=is_fault)
-
-    def _count_kept(self, entry: Entry, files: dict[str, MediaFile]) -> None:
-        counters = self.counters
+    def _converted(
+        self, entry: Entry, files: dict[str, MediaFile], medias: Sequence[tuple[str, bytes | MediaFile]]
+    ) -> ConvertedEntry:
         if self._kept is None:
             raise FatalError(
                 f"The exporter {self._exporter.name} neither kept entry {entry.id} nor left it out with a reason; "
                 f"please report this as a fault of the exporter."
             )
-        counters.went_out["entries"] += 1
-        counters.went_out["annotations"] += len(self._kept)
-        counters.went_out["medias"] += len(files)
-        counters.by_category.update([annotation.category_id or "" for annotation in self._kept])
-        counters.by_shape.update([NAMES[type(annotation.shape)] for annotation in self._kept])
-        counters.changed.update(self._changes)
-        for annotation, reason in self._out:
-            counters.leave_out("annotations", reason, [annotation.id])
-        reason = MEDIA_NOT_ASKED_FOR if self._files is None else DERIVED_NOT_ASKED_FOR
-        counters.leave_out("medias", reason, [media.id for media in entry.medias if media.id not in files])
+        out = [reasoned("annotations", reason, [annotation.id]) for annotation, reason in self._out]
+        if len(files) < len(entry.medias):
+            reason = MEDIA_NOT_ASKED_FOR if self._files is None else DERIVED_NOT_ASKED_FOR
+            out.append(reasoned("medias", reason, [media.id for media in entry.medias if media.id not in files]))
+        by_category, by_shape = kept_by(self._kept)
+        return ConvertedEntry(
+            size_in(entry),
+            (1, len(self._kept), len(files)),
+            tuple(out),
+            tuple(self._additions),
+            (*self._written, *medias),
+            by_category,
+            by_shape,
+            dict(Counter(self._changes)),
+        )
 
 
 def derived_path(path: str, key: str) -> str:

@@ -26,7 +26,7 @@ from flows.index import decode_member
 from flows.memory import Made, all_exports, recall_shards
 from flows.words import size_text
 
-FOLDERS = ("snapshot", "parts", "indexes", "media", "media-keys", "read", "outcomes", "exports", "results")
+FOLDERS = ("snapshot", "parts", "entries", "indexes", "media", "media-keys", "read", "outcomes", "exports", "results")
 """What is looked through: nothing else in a workspace is ours to remove."""
 GRACE_SECONDS = 24 * 3600.0
 

@@ -38,7 +38,7 @@ def split_baseline(
     with earlier(lines) as known:
         for shard in fetched:
             dataset_id = plan.dataset_ids[shard.shard.dataset_index]
-            entries = (decode_ledger(line)[3] for line in store.load_lines(shard.ledger))
+            entries = (decode_ledger(line).entry for line in store.load_lines(shard.ledger))
             found = ((entry, known.take(dataset_id, entry)) for entry in entries)
             baselines.append(store.save_lines(msgspec.json.encode(pair) for pair in found if pair[1])[0])
         return tuple(baselines), tuple({"dataset": dataset, "entry": entry} for dataset, entry in known.left())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import metadata
 
+import msgspec
 from prefect import task
 
 from blocks.catalog import AnySource
@@ -14,21 +16,23 @@ from blocks.workspace import Workspace
 from exporters import FatalError
 from exporters.errors import quoted
 from exporters.model import Dataset, Entry, decode_dataset, decode_entry, encode
-from exporters.survey import ShardIndex
+from exporters.shard_index import ReadIndex, ShardIndex, read_index
 from exporters.tally import Counters
 from flows import progress
+from flows.along import Along
 from flows.memory import note_shard
 from flows.policy import PATIENT, digest, one_at_a_time
 from flows.results import FetchedShard, Former, Plan, ShardPlan
-from flows.revision import Place, decode_kept, ledger_line
+from flows.revision import Place, decode_kept, decode_ledger, ledger_line
 
 
 @task(name="fetch", task_run_name="fetch {shard.label}", **PATIENT)
 def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace) -> FetchedShard:
     """Read the entries of a shard with their annotations and media descriptions.
 
-    Holds a few hundred entries at a time. What need not be read again, plan has found out from the source. What is read
-    is kept under a name made of its content, so reading the same again writes nothing.
+    Holds a few hundred entries at a time. What need not be read again, plan has found out from the source: it passes
+    from where it lies as it is. What is read is kept under a name made of its content, so reading the same again writes
+    nothing.
     """
     store = workspace.open()
     if shard.is_unchanged:
@@ -47,11 +51,13 @@ def fetch(shard: ShardPlan, plan: Plan, source: AnySource, workspace: Workspace)
             f"read; please report this as a fault of the source."
         )
     ledger, _ = store.save_lines(reading.ledger)
+    kept, _ = store.save_lines(map(msgspec.json.encode, reading.places)) if shard.kept else ("", "")
     index = _index_path(plan, sha256)
     store.storage.write(index, [reading.index.to_bytes()], durable=False)
     fetched = FetchedShard(
-        shard=shard, path=path, sha256=sha256, index=index, ledger=ledger, withdrawn=withdrawn, **reading.counts
-    )
+        shard=shard, path=path, sha256=sha256, index=index, ledger=ledger, kept=kept, withdrawn=withdrawn,
+        **reading.counts,
+    )  # fmt: skip
     if plan.tells_changes:
         note_shard(plan, fetched, store)
     return fetched
@@ -91,6 +97,8 @@ class Reading:
         self.counts = {"entries": 0, "annotations": 0, "medias": 0}
         self.gone = Counters()
         self.ledger: list[bytes] = []
+        self.places: list[Place | None] = []
+        """Where each entry was taken from; None for those that were read."""
         self.index = ShardIndex(plan.exporter().holds, plan.exporter_options())
 
     def lines(self) -> Iterator[bytes]:
@@ -98,13 +106,11 @@ class Reading:
         places: list[Place | None] = [None] * len(listing)
         if self._shard.kept:
             places = [decode_kept(line) for line in self._store.load_lines(self._shard.kept)]
-        formers = [_Former(self._store.load_lines(former.path)) for former in self._shard.formers]
+        formers = [self._former(former) for former in self._shard.formers]
         fresh = self._read([line for line, place in zip(listing, places, strict=True) if place is None])
         for line, place in zip(listing, places, strict=True):
             if place is not None:
-                data = formers[place[0]].line(place[1])
-                self._count(line, decode_entry(data))
-                yield data
+                yield self._take(formers[place[0]], place)
                 continue
             entry = next(fresh, None)
             if isinstance(entry, Withdrawn):
@@ -112,38 +118,50 @@ class Reading:
                 self.gone.came_in["entries"] += 1
                 self.gone.leave_out("entries", entry.reason, [entry.entry_id])
             elif entry:
-                self._count(line, entry)
+                self.index.add(entry)
+                self._book(ledger_line(self._source.key_of(line), line, entry), None)
                 yield encode(entry)
         self.counts["entries"] += sum(1 for _ in fresh)  # more than were asked for
         for former in formers:
-            former.finish()
+            former.lines.finish()
 
     def _read(self, listing: list[bytes]) -> Iterator[Entry | Withdrawn]:
         if listing:
             yield from self._source.read(self._dataset, listing, self._plan.request.media, self._plan.where)
 
-    def _count(self, line: bytes, entry: Entry) -> None:
+    def _former(self, former: Former) -> _Former:
+        _index_again(former, self._plan, self._store)
+        index = read_index(self._store.storage.read(_index_path(self._plan, former.sha256)))
+        lines = zip(self._store.load_lines(former.path), self._store.load_lines(former.ledger), strict=True)
+        return _Former(former.path, Along(lines), index)
+
+    def _take(self, former: _Former, place: Place) -> bytes:
+        """An entry of a former shard: nothing of it has to be understood again."""
+        found = former.lines.at(place[1])
+        if found is None:
+            raise self._store.damaged(former.path)
+        line, booked = found
+        self.index.take(former.index, place[1])
+        self._book(booked, place)
+        return line
+
+    def _book(self, line: bytes, place: Place | None) -> None:
         progress.advance("fetch")
-        self.index.add(entry)
-        self.ledger.append(ledger_line(self._source.key_of(line), line, entry))
+        booked = decode_ledger(line)
+        self.ledger.append(line)
+        self.places.append(place)
         self.counts["entries"] += 1
-        self.counts["annotations"] += len(entry.annotations)
-        self.counts["medias"] += len(entry.medias)
+        self.counts["annotations"] += booked.annotations
+        self.counts["medias"] += booked.medias
 
 
+@dataclass(frozen=True)
 class _Former:
-    """The lines of a former shard, read along once."""
+    """A former shard: its entries with their lines in the ledger, and its index."""
 
-    def __init__(self, lines: Iterator[bytes]) -> None:
-        self._lines = enumerate(lines)
-
-    def line(self, place: int) -> bytes:
-        return next(line for number, line in self._lines if number == place)
-
-    def finish(self) -> None:
-        """Read what is left: only at its end is it known to be what was saved."""
-        for _ in self._lines:
-            pass
+    path: str
+    lines: Along[tuple[bytes, bytes]]
+    index: ReadIndex
 
 
 def load_datasets(plan: Plan, store: Store) -> list[Dataset]:

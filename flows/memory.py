@@ -4,6 +4,7 @@
     read/<scope>/<listing>        a shard that was read since, by a run that may not have lived to say more
     outcomes/<key>                what became of the media of a shard
     indexes/<key>                 where the index of a shard is kept, for one exporter with its options
+    entries/<key>                 what became of the entries of a shard, one by one: see `flows.converted`
     exports/<key>                 the package that was made of just this content
 
 Whoever finds nothing here does the work again. What is found says nothing of what a platform holds now: that is asked
@@ -107,7 +108,7 @@ def note_export(
     paths = [plan.datasets, package.index, package.contents]
     paths += [path for shard in fetched for path in (shard.path, shard.ledger, shard.index)]
     paths += [note_path(plan, shard.sha256) for shard in fetched] + [media.path for media in files]
-    paths += [path for made in converted for path in (made.members, made.contents)]
+    paths += [path for made in converted for path in (made.members, made.contents, *made.remembered)]
     paths += [part.path for made in converted for part in made.parts.values()]
     made = Made(
         name=plan.name,

@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from exporters.errors import RetriableError
 
-LAYOUT = 2
+LAYOUT = 3
 """Of everything that is remembered in a workspace; raised when an older version's results cannot be used any more."""
 
 

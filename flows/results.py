@@ -48,7 +48,7 @@ class Request(Frozen):
 class Former(Frozen):
     """A shard as an earlier run has read it, of the same listing.
 
-    `ledger` has a line for each entry: the key and a digest of the line that listed it, and its number of annotations.
+    `ledger` has a line for each entry, in their order: see `flows.revision`.
     """
 
     listing: str
@@ -141,6 +141,8 @@ class FetchedShard(Frozen):
     entries: int
     annotations: int
     medias: int
+    kept: str = ""
+    """Where it is kept, as in the plan of the shard, which of its entries were taken from where. Empty: see there."""
     withdrawn: Tally = Tally()
     """Of the entries that were listed, but had gone when they were to be read."""
 
@@ -178,6 +180,8 @@ class ConvertedShard(Frozen):
     contents: str
     """Where its entries are described, as in `flows.contents`."""
     tally: Tally
+    remembered: tuple[str, ...] = ()
+    """Where it is kept what became of its entries one by one, as in `flows.converted`."""
 
 
 class Package(Frozen):

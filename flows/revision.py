@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from array import array
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -28,31 +29,64 @@ COLUMNS = "key text primary key, line text, shard integer, place integer, annota
 
 Place = tuple[int, int]
 """Which former shard, and which line of it, from 0."""
+FRESH = -1
+"""In place of the former shard, where there is none."""
 
-decode_ledger = msgspec.json.Decoder(tuple[str, str, int, str]).decode
-"""Key, digest of the line of the listing, number of annotations, id of the entry."""
+
+class Booked(NamedTuple):
+    """A line of the ledger of a shard: an entry as it was listed, and how much was read of it."""
+
+    key: str
+    line: str
+    """A digest of the line that listed it."""
+    entry: str
+    annotations: int
+    medias: int
+
+
+decode_ledger = msgspec.json.Decoder(Booked).decode
 decode_kept = msgspec.json.Decoder(Place | None).decode
 
 
 def ledger_line(key: str, line: bytes, entry: Entry) -> bytes:
-    return msgspec.json.encode((key, digest_of(line), len(entry.annotations), entry.id))
+    return msgspec.json.encode(Booked(key, digest_of(line), entry.id, len(entry.annotations), len(entry.medias)))
 
 
 def digest_of(line: bytes) -> str:
     return hashlib.sha256(line).hexdigest()[:32]
 
 
-@dataclass
 class _Found:
-    """What is known of the entries of one shard."""
+    """What is known of the entries of one shard, 12 bytes each: of all shards that have changed it is held at once."""
 
-    places: list[Place | None]
-    annotations: list[int]
-    """Of each, as it was read."""
+    def __init__(self) -> None:
+        self._shards, self._places, self.annotations = array("i"), array("i"), array("i")
+        """`annotations` as they were read; 0 of what is to be read."""
+
+    def add(self, place: Place | None, annotations: int) -> None:
+        shard, line = place or (FRESH, 0)
+        self._shards.append(shard)
+        self._places.append(line)
+        self.annotations.append(annotations)
+
+    def drop(self, number: int) -> None:
+        """Have an entry read again."""
+        self._shards[number], self.annotations[number] = FRESH, 0
+
+    def is_fresh(self, number: int) -> bool:
+        return self._shards[number] == FRESH
 
     @property
-    def fresh(self) -> list[int]:
-        return [number for number, place in enumerate(self.places) if place is None]
+    def fresh(self) -> int:
+        return self._shards.count(FRESH)
+
+    @property
+    def formers(self) -> list[int]:
+        return sorted(set(self._shards) - {FRESH})
+
+    def places(self) -> Iterator[Place | None]:
+        for shard, line in zip(self._shards, self._places, strict=True):
+            yield None if shard == FRESH else (shard, line)
 
 
 class Revision:
@@ -77,7 +111,7 @@ class Revision:
         with scratch_database(f"create table known ({COLUMNS}) without rowid") as known:
             for number, former in enumerate(self._formers):
                 lines = enumerate(map(decode_ledger, self._store.load_lines(former.ledger)))
-                rows = ((key, line, number, place, annotations) for place, (key, line, annotations, _) in lines)
+                rows = ((one.key, one.line, number, place, one.annotations) for place, one in lines)
                 known.executemany("insert or replace into known values (?, ?, ?, ?, ?)", rows)
             yield from self._compare(shards, known)
 
@@ -99,54 +133,52 @@ class Revision:
         return self._source.has_annotations(self._dataset, annotations, self._where)
 
     def _compare(self, shards: Sequence[ShardPlan], known: sqlite3.Connection) -> Iterator[ShardPlan]:
-        has_lost = not self._has_all_annotations(shards, known)
+        changed = {shard.index: self._find(shard, known) for shard in shards if not self._as_before(shard)}
+        has_lost = not self._has_all_annotations(shards, changed)
         for shard in shards:
-            if not has_lost and self._as_before(shard):
+            if not has_lost and shard.index not in changed:
                 yield self._unchanged(shard)
                 continue
-            lines = list(self._store.load_lines(shard.listing))
-            found = self._find(lines, known)
+            found = changed.pop(shard.index, None) or self._find(shard, known)
             if has_lost:
-                self._drop_those_with_others(lines, found)
+                self._drop_those_with_others(shard, found)
             yield self._planned(shard, found)
 
-    def _find(self, lines: Sequence[bytes], known: sqlite3.Connection) -> _Found:
-        found = _Found([], [])
+    def _find(self, shard: ShardPlan, known: sqlite3.Connection) -> _Found:
+        found = _Found()
         last: dict[int, int] = {}
-        for line in lines:
+        for line in self._store.load_lines(shard.listing):
             row = known.execute(
                 "select shard, place, annotations from known where key = ? and line = ?",
                 (self._source.key_of(line), digest_of(line)),
             ).fetchone()
             if row and row[1] > last.get(row[0], -1):  # former shards are read along, never back
                 last[row[0]] = row[1]
-                found.places.append((row[0], row[1]))
-                found.annotations.append(row[2])
+                found.add((row[0], row[1]), row[2])
             else:
-                found.places.append(None)
-                found.annotations.append(0)
+                found.add(None, 0)
         return found
 
-    def _has_all_annotations(self, shards: Sequence[ShardPlan], known: sqlite3.Connection) -> bool:
+    def _has_all_annotations(self, shards: Sequence[ShardPlan], changed: Mapping[int, _Found]) -> bool:
         """Whether there are as many in all as were read of the entries to keep, and belong to the others now."""
-        kept, entries, fresh = 0, 0, list[bytes]()
+        if sum(found.fresh for found in changed.values()) > sum(shard.entries for shard in shards) / 2:
+            return False
+        kept, fresh = 0, list[bytes]()
         for shard in shards:
-            entries += shard.entries
-            if self._as_before(shard):
+            if shard.index not in changed:
                 kept += self._annotations(shard)
                 continue
-            lines = list(self._store.load_lines(shard.listing))
-            found = self._find(lines, known)
+            found = changed[shard.index]
             kept += sum(found.annotations)
-            fresh += [lines[number] for number in found.fresh]
-        if len(fresh) > entries / 2:
-            return False
+            lines = enumerate(self._store.load_lines(shard.listing))
+            fresh += [line for number, line in lines if found.is_fresh(number)]
         more = self._source.count_annotations([fresh], self._where)[0] if fresh else 0
         return self._has(kept + more)
 
-    def _drop_those_with_others(self, lines: Sequence[bytes], found: _Found) -> None:
+    def _drop_those_with_others(self, shard: ShardPlan, found: _Found) -> None:
         """Read those again that are in a group with other annotations than were read."""
-        kept = [number for number, place in enumerate(found.places) if place is not None]
+        lines = list(self._store.load_lines(shard.listing))
+        kept = [number for number in range(len(lines)) if not found.is_fresh(number)]
         groups = [kept[start : start + GROUP_ENTRIES] for start in range(0, len(kept), GROUP_ENTRIES)]
         if not groups:
             return
@@ -154,15 +186,15 @@ class Revision:
         for group, count in zip(groups, counts, strict=True):
             if count != sum(found.annotations[number] for number in group):
                 for number in group:
-                    found.places[number] = None
+                    found.drop(number)
 
     def _planned(self, shard: ShardPlan, found: _Found) -> ShardPlan:
-        used = sorted({place[0] for place in found.places if place})
+        used = found.formers
         if not used:
             return shard.model_copy(update={"fresh": shard.entries})
         renumbered = {former: number for number, former in enumerate(used)}
         kept, _ = self._store.save_lines(
-            msgspec.json.encode(place and (renumbered[place[0]], place[1])) for place in found.places
+            msgspec.json.encode(place and (renumbered[place[0]], place[1])) for place in found.places()
         )
         formers = tuple(self._formers[former] for former in used)
-        return shard.model_copy(update={"kept": kept, "formers": formers, "fresh": len(found.fresh)})
+        return shard.model_copy(update={"kept": kept, "formers": formers, "fresh": found.fresh})

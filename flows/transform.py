@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from importlib import metadata
 from pathlib import Path
@@ -14,12 +14,12 @@ from prefect import task
 from blocks.storage_errors import translated
 from blocks.workspace import Workspace
 from exporters import Exporter, FatalError, Shard
-from exporters.model import Entry, Media, decode_dataset, decode_entry
-from exporters.pictures.upright import MediaFile
+from exporters.model import Entry, decode_dataset, decode_entry
 from exporters.survey import Placement
 from exporters.temporary import temporary_folder
 from flows import progress
 from flows.contents import class_names, describe
+from flows.converted import Files, Memory, remembered_line, told_to_entries
 from flows.delta import load_baseline
 from flows.outcomes import load_outcomes
 from flows.output import ShardOutput
@@ -62,25 +62,10 @@ def transform(
     key = digest(*facts(locals()))
     store = workspace.open()
     exporter = sharded(plan)
-    outcomes = load_outcomes(media.path, store) if media else {}
-    of_dataset = decode_dataset(store.storage.read(dataset))
-    names, before = class_names(of_dataset), load_baseline(baseline, store)
-    contents: list[bytes] = []
-
-    def file_of(one: Media) -> MediaFile | str:
-        return outcomes[one.ref, one.key]
-
-    def entries() -> Iterator[Entry]:
-        for line in store.load_lines(fetched.path):
-            progress.advance("transform")
-            entry = decode_entry(line)
-            described = describe(entry, names, file_of if media else None)
-            contents.append(msgspec.json.encode(described))
-            if before.get(entry.id) == described.sha256:
-                shard.pass_over(entry, f"it has not changed since the export {plan.since}")
-            else:
-                yield entry
-
+    told = _decode_placement(store.storage.read(placement))
+    files = load_outcomes(media.path, store) if media else None
+    before = load_baseline(baseline, store)
+    remembered: tuple[str, ...] = ()
     with (
         translated(store.storage.shown),
         temporary_folder(store.spool_folder()) as folder,
@@ -89,20 +74,72 @@ def transform(
         shard = Shard(
             exporter,
             plan.exporter_options(),
-            _decode_placement(store.storage.read(placement)),
-            dataset=of_dataset,
+            told,
+            dataset=decode_dataset(store.storage.read(dataset)),
             media=plan.request.media,
-            files=file_of if media else None,
+            files=None if files is None else lambda one: files[one.ref, one.key],
             skips_faults=plan.request.on_error == "skip",
             output=output,
         )
-        shard.run(entries())
+        converting = Converting(shard, files)
+        records = store.load_lines(fetched.path)
+        if exporter.is_entrywise and plan.tells_changes and not before:
+            memory = Memory(fetched, told_to_entries(plan, told, dataset), files or {}, store)
+            remembered = memory.keep(converting.all_with(memory, records))
+        else:
+            converting.all(records, before, plan.since)
+        shard.finish()
         tally = shard.counters.tally()
         tally.check(f"shard {fetched.shard.label}")
         parts = output.save()
         members, _ = store.save_lines(output.members())
-    kept, _ = store.save_lines(contents)
-    return ConvertedShard(parts=parts, members=members, contents=kept, tally=tally)
+    kept, _ = store.save_lines(converting.contents)
+    return ConvertedShard(parts=parts, members=members, contents=kept, tally=tally, remembered=remembered)
+
+
+class Converting:
+    """The entries of a shard on their way through the exporter; `contents` describes each, in order."""
+
+    def __init__(self, shard: Shard[Any], files: Files | None) -> None:
+        self._shard, self._files = shard, files
+        self._names = class_names(shard.dataset)
+        self.contents: list[bytes] = []
+
+    def all(self, records: Iterable[bytes], before: Mapping[str, str], since: str | None) -> None:
+        """Convert all entries, but for those that are as they were `before`, in the export `since`."""
+        for record in records:
+            progress.advance("transform")
+            entry = decode_entry(record)
+            if before.get(entry.id) == self._describe(entry):
+                self._shard.pass_over(entry, f"it has not changed since the export {since}")
+            else:
+                self._shard.add(self._shard.convert(entry))
+
+    def all_with(self, memory: Memory, records: Iterable[bytes]) -> Iterator[bytes]:
+        """Convert what is not in memory, or is not as it was; yields for each entry the line that remembers it."""
+        shard = self._shard
+        for record in records:
+            progress.advance("transform")
+            numbers = (shard.next_number, shard.next_annotation_number)
+            known = memory.take(numbers)
+            if known:
+                self.contents.append(bytes(known.described))
+                shard.add(known.converted)
+                yield known.line
+                continue
+            entry = decode_entry(record)
+            self._describe(entry)
+            converted = shard.convert(entry)
+            shard.add(converted)
+            yield remembered_line(entry, numbers, self._files or {}, self.contents[-1], converted)
+        memory.finish()
+
+    def _describe(self, entry: Entry) -> str:
+        """Add to the contents; returns the digest that stands there."""
+        files = self._files
+        described = describe(entry, self._names, None if files is None else lambda one: files[one.ref, one.key])
+        self.contents.append(msgspec.json.encode(described))
+        return described.sha256
 
 
 def sharded(plan: Plan) -> Exporter[Any]:

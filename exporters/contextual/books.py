@@ -11,8 +11,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from exporters.contextual.source import Counts
+from exporters.converted import ENTRY_LEFT_OUT
 from exporters.model import Annotation, Entry, shape_name
-from exporters.shard import DERIVED_NOT_ASKED_FOR, ENTRY_LEFT_OUT, MEDIA_NOT_ASKED_FOR
+from exporters.shard import DERIVED_NOT_ASKED_FOR, MEDIA_NOT_ASKED_FOR
 from exporters.tally import KINDS, MAX_EXAMPLES, Counters, Kind, Tally
 
 NOT_READ = "the exporter did not read it"

@@ -60,6 +60,7 @@ class AngoExporter(Exporter[AngoOptions]):
     name = "ango"
     description = "Rows as Ango Hub exports them: assets with tools, nested classifications and relations."
     version = 3
+    is_entrywise = True
     holds = Holds(
         shapes=frozenset(
             {

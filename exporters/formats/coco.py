@@ -39,6 +39,7 @@ class CocoExporter(Exporter[ImageOptions]):
     name = "coco"
     description = "COCO instances JSON: boxes, polygons with parts, masks as run lengths, keypoints, crowds."
     version = 2
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"box", "polygon", "mask", "skeleton"}),

@@ -56,6 +56,7 @@ class ConllExporter(Exporter[ConllOptions]):
     name = "conll"
     description = "Named entities in columns as CoNLL-2003 has them: a token and its IOB2 or IOBES tag a line."
     version = 1
+    is_entrywise = True
     holds = Holds(modalities=frozenset({"text"}), shapes=frozenset({"text_span"}), needs_category=True)
     options = ConllOptions
 

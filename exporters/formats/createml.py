@@ -30,6 +30,7 @@ class CreatemlExporter(Exporter[ImageOptions]):
     name = "createml"
     description = "Create ML JSON: boxes by their centre in pixels, one file beside the pictures of each split."
     version = 1
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"box"}),

@@ -88,6 +88,7 @@ class CsvExporter(Exporter[CsvOptions]):
     name = "csv"
     description = "One CSV table with a row an annotation, for spreadsheets and data frames."
     version = 2
+    is_entrywise = True
     holds = Holds(shapes=frozenset(SHAPES) - {"unknown"})
     options = CsvOptions
 

@@ -60,6 +60,7 @@ class CvatExporter(Exporter[ImageOptions]):
     name = "cvat"
     description = "CVAT for images 1.1: all shapes on pictures, tags and attributes in one XML file."
     version = 2
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset(

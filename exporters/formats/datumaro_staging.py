@@ -22,7 +22,8 @@ from exporters.model import Classification, Entry, Media
 from exporters.options import ImageOptions
 from exporters.pictures.upright import MediaFile
 from exporters.shard import MediaMember, Shard
-from exporters.survey import Placement, ShardIndex, survey
+from exporters.shard_index import ShardIndex
+from exporters.survey import Placement, survey
 from exporters.tally import Counters, Kind
 
 

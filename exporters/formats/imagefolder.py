@@ -77,6 +77,7 @@ class ImageFolderExporter(Exporter[ImageFolderOptions]):
     name = "imagefolder"
     description = "Pictures in a folder for each class, for classification."
     version = 2
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"classification"}),
@@ -121,6 +122,7 @@ class ImageFolderMetadataExporter(Exporter[ImageOptions]):
     name = "imagefolder_metadata"
     description = "Pictures with a metadata.jsonl beside them: boxes, and any number of classes a picture."
     version = 2
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"box", "classification"}),

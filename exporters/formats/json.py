@@ -28,6 +28,7 @@ class JsonExporter(Exporter[RecordOptions]):
     name = "json"
     description = "The platform's own records, untouched, in one JSON file."
     version = 2
+    is_entrywise = True
     holds = Holds()
     options = RecordOptions
 

@@ -27,6 +27,7 @@ class JsonlExporter(Exporter[RecordOptions]):
         "Entries with their annotations in Outhaul's record model beside the platform's own records, one a line."
     )
     version = 2
+    is_entrywise = True
     holds = Holds()
     options = RecordOptions
 

@@ -58,6 +58,7 @@ class KittiExporter(Exporter[KittiOptions]):
     name = "kitti"
     description = "KITTI object labels: boxes with truncation, occlusion and angles, a text file a picture."
     version = 2
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"box"}),

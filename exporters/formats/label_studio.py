@@ -115,6 +115,7 @@ class LabelStudioExporter(_LabelStudio[LabelStudioOptions]):
     name = "label_studio"
     description = "Label Studio tasks with labelled pictures: boxes, outlines, brushes, key points, choices, relations."
     version = 2
+    is_entrywise = True
     kind = "image"
     holds = Holds(
         modalities=frozenset({"image"}),
@@ -131,6 +132,7 @@ class LabelStudioVideoExporter(_LabelStudio[LabelStudioOptions]):
     name = "label_studio_video"
     description = "Label Studio tasks with labelled videos: tracks of boxes, stretches of time, choices, relations."
     version = 2
+    is_entrywise = True
     kind = "video"
     holds = Holds(
         modalities=frozenset({"video"}),
@@ -145,6 +147,7 @@ class LabelStudioAudioExporter(_LabelStudio[LabelStudioSpanOptions]):
     name = "label_studio_audio"
     description = "Label Studio tasks with labelled sounds: stretches of time with transcripts, choices, relations."
     version = 2
+    is_entrywise = True
     kind = "audio"
     holds = Holds(
         modalities=frozenset({"audio"}),
@@ -158,6 +161,7 @@ class LabelStudioTextExporter(_LabelStudio[LabelStudioSpanOptions]):
     name = "label_studio_text"
     description = "Label Studio tasks with labelled texts: spans of characters, choices, relations."
     version = 2
+    is_entrywise = True
     kind = "text"
     holds = Holds(
         modalities=frozenset({"text"}),

@@ -47,6 +47,7 @@ class LabelmeExporter(Exporter[ImageOptions]):
     name = "labelme"
     description = "LabelMe JSON: one file beside each picture, all shapes, masks as PNG."
     version = 2
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset(

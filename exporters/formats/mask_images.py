@@ -67,6 +67,7 @@ class MaskImageExporter(Exporter[MaskImageOptions]):
     name = "masks"
     description = "PNG masks of the pictures: class numbers, object numbers, or both."
     version = 1
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"image"}),
         shapes=frozenset({"ellipse", "polygon", "mask"}),

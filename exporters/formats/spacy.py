@@ -50,6 +50,7 @@ class SpacyExporter(Exporter[SpacyOptions]):
     name = "spacy"
     description = "Texts with entities, overlapping spans and categories, one JSON object a line, for spaCy."
     version = 1
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"text"}), shapes=frozenset({"text_span", "classification"}), needs_category=True
     )

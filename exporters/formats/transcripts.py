@@ -49,6 +49,7 @@ class TranscriptsExporter(Exporter[TranscriptsOptions]):
     name = "transcripts"
     description = "What is said when in sounds and videos: a JSONL manifest, WebVTT, RTTM or Praat's TextGrid."
     version = 1
+    is_entrywise = True
     holds = Holds(
         modalities=frozenset({"audio", "video"}),
         shapes=frozenset({"time_span"}),

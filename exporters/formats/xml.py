@@ -61,6 +61,7 @@ class XmlExporter(Exporter[RecordOptions]):
     name = "xml"
     description = "Everything of the record model as plain XML, with its schema."
     version = 1
+    is_entrywise = True
     holds = Holds()
     options = RecordOptions
 

@@ -144,6 +144,7 @@ class YoloExporter(_YoloExporter[YoloOptions]):
     name = "yolo"
     description = "YOLO detection: boxes as centre, width and height, a text file a picture, data.yaml."
     version = 1
+    is_entrywise = True
     holds = _holds("box")
     options = YoloOptions
 
@@ -156,6 +157,7 @@ class YoloSegmentExporter(_YoloExporter[SegmentOptions]):
     name = "yolo_segment"
     description = "YOLO segmentation: polygons, a text file a picture, data.yaml."
     version = 1
+    is_entrywise = True
     holds = _holds("polygon")
     options = SegmentOptions
 
@@ -179,6 +181,7 @@ class YoloPoseExporter(_YoloExporter[YoloOptions]):
     name = "yolo_pose"
     description = "YOLO pose: skeletons with a box each, and boxes alone, a text file a picture, data.yaml."
     version = 1
+    is_entrywise = True
     holds = _holds("box", "skeleton")
     options = YoloOptions
 
@@ -206,6 +209,7 @@ class YoloObbExporter(_YoloExporter[YoloOptions]):
     name = "yolo_obb"
     description = "YOLO oriented boxes: the four corners of each box, a text file a picture, data.yaml."
     version = 1
+    is_entrywise = True
     holds = _holds("box", "rotated_box")
     options = YoloOptions
 

@@ -20,7 +20,8 @@ from exporters.model import Dataset, Entry, Media
 from exporters.naming import is_safe_path
 from exporters.pictures.upright import MediaFile
 from exporters.shard import MEDIA_NOT_ASKED_FOR, MediaChoice, MediaMember, Shard
-from exporters.survey import Placement, ShardIndex, survey
+from exporters.shard_index import ShardIndex
+from exporters.survey import Placement, survey
 from exporters.tally import Tally, total
 from exporters.testing.data import Datasets
 from exporters.testing.result import Result

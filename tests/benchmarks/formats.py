@@ -26,7 +26,8 @@ from exporters import registry
 from exporters.base import Exporter
 from exporters.model import Annotation, Box, Category, Dataset, Entry, Media, Part, Polygon, Shape
 from exporters.shard import Shard
-from exporters.survey import ShardIndex, survey
+from exporters.shard_index import ShardIndex
+from exporters.survey import survey
 from flows.output import ShardOutput
 
 WIDTH, HEIGHT = 1920, 1080

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import importlib
+import io
 import json
 import os
 import subprocess
@@ -14,17 +15,22 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from exporters import Shard, registry
+from exporters import Shard, read_options, registry
 from exporters.base import BaseExporter, Exporter
+from exporters.converted import ConvertedEntry
 from exporters.errors import FatalError
 from exporters.model import SHAPES, Box, Category, Entry, Media, Shape, Unknown, encode, shape_name
 from exporters.pictures.upright import MediaFile
+from exporters.shard_index import ShardIndex
+from exporters.survey import survey
 from exporters.tally import KINDS
+from exporters.testing.sharded import Output
 from tests import strategies
 from tests.conformance.exporters import Export, run_export, suited
 from tests.fakes import hostile
@@ -33,6 +39,7 @@ from tests.fakes.datasets import SQUARE, annotation, dataset, entry, fetched, on
 EXPORTERS = registry.all()
 SHARDED = [name for name, exporter in EXPORTERS.items() if issubclass(exporter, Exporter)]
 """Those that work shard by shard, and know nothing of an export as a whole."""
+ENTRYWISE = [name for name, one in EXPORTERS.items() if issubclass(one, Exporter) and one.is_entrywise]
 SIZES = (1, 2, 3, 7, 1000)
 # fmt: off
 UNWANTED = {
@@ -240,6 +247,39 @@ def test_entries_are_taken_one_at_a_time(name: str) -> None:
 
 
 # -- what comes in ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("media", ["none", "all"])
+@pytest.mark.parametrize("name", ENTRYWISE)
+def test_entries_stand_apart_where_that_is_declared(name: str, media: Any) -> None:
+    """What is made of an entry does not depend on those before it; nothing is to be finished, and all of it is kept as
+    JSON and comes back.
+    """
+    exporter = registry.get(name)
+    assert isinstance(exporter, Exporter)
+    assert type(exporter).finish is Exporter.finish
+    entries = suited(exporter, [*a_few(), *hostile.entries()])
+    options, index = read_options(exporter, {}), ShardIndex(exporter.holds)
+    for one in entries:
+        index.add(one)
+    asked = dataset(modality=modality(exporter))
+    (placement,) = survey([asked], [index.to_bytes()], exporter.holds, options).placements
+
+    def shard() -> Shard[Any]:
+        files = fetched if media == "all" else None
+        output = Output(lambda file: io.BytesIO(b""))
+        return Shard(
+            exporter, options, placement, dataset=asked, media=media, files=files, skips_faults=False, output=output
+        )
+
+    together = shard()
+    for one in entries:
+        alone = shard()
+        alone.next_number, alone.next_annotation_number = together.next_number, together.next_annotation_number
+        made = together.convert(one)
+        assert alone.convert(one) == made
+        assert msgspec.json.decode(msgspec.json.encode(made), type=ConvertedEntry) == made
+        together.add(made)
 
 
 def test_empty_dataset_is_a_whole_export(exporter: BaseExporter[Any], tmp_path: Path) -> None:

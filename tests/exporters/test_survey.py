@@ -9,7 +9,8 @@ import pytest
 
 from exporters.holds import Holds
 from exporters.model import Box, Dataset, Entry, Polyline
-from exporters.survey import Placement, ShardIndex, Survey, file_name, survey
+from exporters.shard_index import ShardIndex, file_name
+from exporters.survey import Placement, Survey, survey
 from tests.fakes import hostile
 from tests.fakes.datasets import annotation, dataset, entry, picture
 

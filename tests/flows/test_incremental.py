@@ -19,6 +19,7 @@ from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from blocks.storage import Storage
 from blocks.workspace import Workspace
 from exporters.errors import BusyError, RequestError
+from exporters.shard import Shard
 from flows.cli import main
 from flows.collect import collect
 from flows.results import Summary
@@ -96,6 +97,64 @@ def test_only_what_changed_is_read(nightly: Nightly) -> None:
     assert second.delivery.changes is not None
     assert (second.delivery.changes.changed, second.delivery.changes.unchanged) == (1, 239)
     assert nightly.is_like_a_first_run(second)
+
+
+@pytest.fixture
+def converted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The ids of the entries that an exporter was given, by whichever run."""
+    seen: list[str] = []
+    convert = Shard.convert
+
+    def watched(shard: Shard[Any], entry: Any) -> Any:
+        seen.append(entry.id)
+        return convert(shard, entry)
+
+    monkeypatch.setattr(Shard, "convert", watched)
+    return seen
+
+
+@pytest.mark.parametrize("exporter", ["coco", "yolo", "jsonl"])
+@pytest.mark.parametrize("kind", ["zip", "directory"])
+def test_only_what_changed_is_converted(
+    exports: Exports, large: Platform, exporter: str, kind: str, converted: list[str]
+) -> None:
+    """Of shards in which an entry here and there has changed, the exporter sees those entries and no others."""
+    nightly = Nightly(exports, large, exporter=exporter, package=kind)
+    nightly.run()
+    converted.clear()
+    changed = [nightly.entries[number] for number in (0, 70, 71, 239)]
+    for entry in changed:
+        nightly.store.change_entry(entry.id, name=f"other-{entry.id}.jpg")
+    second = nightly.run()
+    assert sorted(converted) == sorted(entry.id for entry in changed)
+    assert nightly.is_like_a_first_run(second)
+    converted.clear()
+    nightly.store.change_entry(changed[1].id, name="again.jpg")
+    third = nightly.run()
+    assert converted == [changed[1].id]
+    assert nightly.is_like_a_first_run(third)
+
+
+def test_numbers_that_move_are_written_anew(exports: Exports, large: Platform, converted: list[str]) -> None:
+    """An entry less, and all that are numbered behind it are converted again; those before are not."""
+    nightly = Nightly(exports, large, exporter="coco")
+    nightly.run()
+    converted.clear()
+    behind = [entry.id for entry in nightly.entries[101:]]
+    nightly.store.delete_entry(nightly.entries[100].id)
+    second = nightly.run()
+    assert sorted(converted) == sorted(behind)
+    assert nightly.is_like_a_first_run(second)
+
+
+def test_a_formats_own_option_converts_all_again(nightly: Nightly, converted: list[str]) -> None:
+    """What was made with other options is not taken for what is asked for now."""
+    nightly.run()
+    nightly.store.change_entry(nightly.entries[3].id, name="other.jpg")
+    converted.clear()
+    second = nightly.run(options={"redact": ["authors"]})
+    assert len(converted) == 240
+    assert (second.plan.fresh, second.downloaded_files) == (1, 0)
 
 
 def test_a_deleted_annotation_is_found(nightly: Nightly) -> None:

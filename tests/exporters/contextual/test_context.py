@@ -15,9 +15,10 @@ from pydantic import BaseModel, Field
 from exporters.contextual import Context, Counts, Faulty, IoContext
 from exporters.contextual.books import FILTERED, NOT_READ, OTHER
 from exporters.contextual.signals import Failed, Rescheduled
+from exporters.converted import ENTRY_LEFT_OUT
 from exporters.errors import FatalError, RequestError
 from exporters.model import Dataset, Entry, Media
-from exporters.shard import ENTRY_LEFT_OUT, MEDIA_NOT_ASKED_FOR
+from exporters.shard import MEDIA_NOT_ASKED_FOR
 from exporters.tally import KINDS, Tally
 from exporters.testing import run
 from exporters.testing.data import Datasets
