@@ -21,13 +21,13 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
         yield from lines
 
 
-def gathered(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Lines with their ends, many at once: digests and compression let other threads run meanwhile, at a price."""
+def gathered(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """The same bytes, many small chunks at once: what digests, compresses and writes them has a price for each."""
     waiting: list[bytes] = []
     size = 0
-    for line in lines:
-        waiting += line, b"\n"
-        size += len(line)
+    for chunk in chunks:
+        waiting.append(chunk)
+        size += len(chunk)
         if size >= CHUNK_BYTES // 4:
             yield b"".join(waiting)
             waiting.clear()

@@ -56,7 +56,7 @@ class Store:
         with translated(tempfile.gettempdir()), temporary_folder() as folder:
             spool = Path(folder) / "lines"
             with spool.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw) as writer:
-                for some in gathered(lines):
+                for some in gathered(line + b"\n" for line in lines):
                     digest.update(some)
                     writer.write(some)
             sha256 = digest.hexdigest()

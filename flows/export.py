@@ -16,11 +16,9 @@ A contextual exporter takes the place of transform: it runs once, over all shard
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import repeat
 from typing import Any, Literal
 
 from prefect import flow
-from prefect.futures import PrefectFuture
 from prefect.runtime import flow_run
 from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
@@ -32,21 +30,16 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from flows.contextual import ON_ITS_OWN, is_contextual, run_exporter
 from flows.deliver import deliver
-from flows.fetch import fetch
 from flows.lease import alone
-from flows.media import fetch_media
 from flows.memory import note_export
 from flows.output import is_there
 from flows.package import make_package
 from flows.plan import plan_export
-from flows.recall import recall, recall_parts, settled
 from flows.report import publish
 from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan, Request, Summary
+from flows.shards import Downloading, read_shards, settled, transform_shards
 from flows.survey import Surveyed, take_survey
-from flows.transform import transform
 from flows.unchanged import find_delivered
-
-Downloading = PrefectFuture[FetchedMedia]
 
 
 def _run_name() -> str:
@@ -93,14 +86,7 @@ def export(
             publish(unchanged)
             return unchanged
 
-        fetching: list[Any] = []
-        downloading: list[Any] = []
-        for shard, known in zip(plan.shards, recall(plan, workspace), strict=True):
-            # A shard's media begins when its records are there, not when all are.
-            fetching.append(known.records if known else fetch.submit(shard, plan, source, workspace))
-            if media != "none":
-                downloading.append(known.media if known else fetch_media.submit(fetching[-1], plan, source, workspace))
-        fetched: list[FetchedShard] = settled(fetching)
+        fetched, downloading = read_shards(plan, source, workspace)
         surveyed, converted = _convert(plan, fetched, downloading, target, workspace)
         files: list[FetchedMedia] = settled(downloading)
 
@@ -122,29 +108,16 @@ def export(
 def _convert(
     plan: Plan,
     fetched: Sequence[FetchedShard],
-    downloading: Sequence[Downloading | FetchedMedia],
+    downloading: Sequence[Downloading],
     target: Target,
     workspace: Workspace,
 ) -> tuple[Surveyed, list[ConvertedShard]]:
-    """What an exporter makes of all shards; done again where the workspace has lost what is remembered of it."""
-    store = workspace.open()
-    if is_contextual(plan):
-        files = settled(downloading)
-        made = run_exporter(fetched, files, plan, workspace)
-        if not is_there(made, store):
-            made = run_exporter.with_options(refresh_cache=True)(fetched, files, plan, workspace)
-        return ON_ITS_OWN, [made]
-    surveyed = take_survey(plan, fetched, target, workspace)
-    names = ("fetched", "media", "placement", "dataset", "baseline")
-    files_of = downloading or repeat(None, len(fetched))
-    of_shards = zip(fetched, files_of, surveyed.placements, surveyed.datasets, surveyed.baselines, strict=True)
-    shards = [dict(zip(names, one, strict=True), plan=plan, workspace=workspace) for one in of_shards]
-    once: Any = transform
-    again: Any = transform.with_options(refresh_cache=True)
-    transforming = [recall_parts(shard) or once.submit(**shard) for shard in shards]
-    settled(downloading)  # what is wrong with a file is to be heard, not that transform had to do without
-    converted: list[ConvertedShard] = settled(transforming)
-    lost = {
-        number: again.submit(**shards[number]) for number, made in enumerate(converted) if not is_there(made, store)
-    }
-    return surveyed, [lost[number].result() if number in lost else made for number, made in enumerate(converted)]
+    """What the exporter makes of all shards."""
+    if not is_contextual(plan):
+        surveyed = take_survey(plan, fetched, target, workspace)
+        return surveyed, transform_shards(plan, fetched, downloading, surveyed, workspace)
+    files = settled(downloading)
+    made = run_exporter(fetched, files, plan, workspace)
+    if not is_there(made, workspace.open()):  # the workspace has lost what is remembered of it
+        made = run_exporter.with_options(refresh_cache=True)(fetched, files, plan, workspace)
+    return ON_ITS_OWN, [made]

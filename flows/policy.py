@@ -81,10 +81,20 @@ def recall_result(
 
     A run of the task finds the same, and takes a tenth of a second for it.
     """
-    store: Any = get_result_store().update_for_task(task, _sync=True)  # type: ignore[call-arg]
-    key = _key(task, facts, parameters)
+    store, key = _results_of(task), _key(task, facts, parameters)
     is_known = not get_current_settings().tasks.refresh_cache and store.exists(key)
     return store.read(key).result if is_known else None
+
+
+def remember_result(
+    task: Task[..., Any], facts: Callable[[dict[str, Any]], Sequence[Any]], parameters: dict[str, Any], made: Any
+) -> None:
+    """Let a task remember, as its own run would have, what was made in its place."""
+    _results_of(task).write(made, key=_key(task, facts, parameters))
+
+
+def _results_of(task: Task[..., Any]) -> Any:
+    return get_result_store().update_for_task(task, _sync=True)  # type: ignore[call-arg]
 
 
 def _key(task: Task[..., Any], facts: Callable[[dict[str, Any]], Sequence[Any]], parameters: dict[str, Any]) -> str:

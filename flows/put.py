@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import NamedTuple
 
+from blocks.chunks import gathered
 from blocks.scratch import scratch_database
 from blocks.stopping import Threads
 from blocks.storage import Storage
@@ -34,7 +35,7 @@ def put(storage: Storage, path: str, chunks: Iterable[bytes], *, durable: bool =
     Raises:
         RetriableError: it did not; the delivery starts over, and nobody has seen a receipt.
     """
-    size, sha256 = storage.write(path, chunks, durable=durable)
+    size, sha256 = storage.write(path, gathered(chunks), durable=durable)
     _check(storage, path, size)
     return size, sha256
 

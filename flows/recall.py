@@ -6,8 +6,7 @@ shard would ask themselves; whatever is not as it was, they do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple
 
 from prefect import task
 from prefect.futures import PrefectFuture
@@ -20,8 +19,6 @@ from flows.media import recall_media
 from flows.policy import PATIENT, recall_result
 from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan, ShardPlan
 from flows.transform import facts, transform
-
-T = TypeVar("T")
 
 
 class Recalled(NamedTuple):
@@ -57,8 +54,3 @@ def recall_parts(parameters: dict[str, Any]) -> ConvertedShard | None:
         return None
     made: ConvertedShard | None = recall_result(transform, facts, parameters)
     return made
-
-
-def settled(shards: Sequence[T | PrefectFuture[T]]) -> list[T]:
-    """What was recalled as it is, and what tasks were to do, once it is done."""
-    return [one.result() if isinstance(one, PrefectFuture) else one for one in shards]

@@ -142,7 +142,7 @@ class FetchedShard(Frozen):
     annotations: int
     medias: int
     kept: str = ""
-    """Where it is kept, as in the plan of the shard, which of its entries were taken from where. Empty: see there."""
+    """Where it is kept which of its entries were taken from which former shard; empty where none was, or all were."""
     withdrawn: Tally = Tally()
     """Of the entries that were listed, but had gone when they were to be read."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect import Task
 from pydantic import SecretStr
 
 from blocks.idah import IdahSource
@@ -23,6 +24,7 @@ from exporters.shard import Shard
 from flows.cli import main
 from flows.collect import collect
 from flows.results import Summary
+from flows.together import ONE_IN, TOGETHER
 from flows.verify import verify
 from tests.flows.harness import Exports, Platform
 
@@ -133,6 +135,28 @@ def test_only_what_changed_is_converted(
     third = nightly.run()
     assert converted == [changed[1].id]
     assert nightly.is_like_a_first_run(third)
+
+
+def test_few_changes_are_few_tasks(nightly: Nightly, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shards of which little has changed share their tasks; one of which much has changed has its own."""
+    nightly.run()
+    submitted: list[str] = []
+    submit = Task.submit
+
+    def watched(task: Any, *inputs: Any, **named: Any) -> Any:
+        submitted.append(task.name)
+        return submit(task, *inputs, **named)
+
+    monkeypatch.setattr(Task, "submit", watched)
+    for number in (*range(0, 240, 20), *range(80, 100)):
+        nightly.store.change_entry(nightly.entries[number].id, name=f"other{number}.jpg")
+    second = nightly.run()
+    changed_much = sum(shard.fresh * ONE_IN > shard.entries for shard in second.plan.shards)
+    assert 0 < changed_much < len(second.plan.shards) == sum(shard.fresh > 0 for shard in second.plan.shards)
+    together = -(-(len(second.plan.shards) - changed_much) // TOGETHER)
+    expected = {"fetch": changed_much, "media": changed_much, "renew": together, "transform": changed_much + together}
+    assert Counter(submitted) == expected
+    assert nightly.is_like_a_first_run(second)
 
 
 def test_numbers_that_move_are_written_anew(exports: Exports, large: Platform, converted: list[str]) -> None:
@@ -318,7 +342,7 @@ def test_the_last_exports_are_kept(nightly: Nightly) -> None:
     assert verify(Storage(delivered[-1].url)).problems == ()
 
 
-def test_a_workspace_is_tidied_up(nightly: Nightly) -> None:
+def test_a_workspace_is_tidied_up(nightly: Nightly, converted: list[str]) -> None:
     """What the last export goes by stays, the rest goes; the next run costs what it would have, and is the same."""
     for number in range(3):
         nightly.store.change_entry(nightly.entries[number].id, name=f"other{number}.jpg")
@@ -329,9 +353,11 @@ def test_a_workspace_is_tidied_up(nightly: Nightly) -> None:
     assert collect(store, keep=1, grace_seconds=-60) == would
     assert (would.exports, len(before) - len(store.storage.files()) >= would.files > 0) == (2, True)
     assert nightly.run().delivery.was_there
-    nightly.store.add_annotation(nightly.entries[9].id, BOX, {"category": "car"})
+    nightly.store.change_entry(nightly.entries[9].id, name="last.jpg")
+    converted.clear()
     last = nightly.run()
     assert (last.plan.fresh, last.downloaded_files) == (1, 0)
+    assert converted == [nightly.entries[9].id]
     assert nightly.is_like_a_first_run(last)
 
 
