@@ -280,7 +280,7 @@ def test_cut_otherwise(receiver: Receiver, bench: Bench) -> None:
     assert receiver.times_taken() == dict.fromkeys(ids(), 1)
 
 
-@pytest.mark.parametrize("damage", [b"", b"{}", b"[[0,5]", b'[["a",1]]'], ids=repr)
+@pytest.mark.parametrize("damage", [b"", b"{}", b'{"runs":[[0,5]', b'{"runs":[["a",1]]}'], ids=repr)
 def test_damaged_books(receiver: Receiver, bench: Bench, damage: bytes) -> None:
     """Where the books cannot be read, everything is sent again under the same keys: better twice than never."""
     api = target(receiver)
@@ -373,7 +373,7 @@ def test_books_stay_small(tmp_path: Path) -> None:
     accepted = Accepted(Storage(str(tmp_path)), "x")
     accepted.add(range(100_000))
     accepted.save()
-    assert (tmp_path / "x" / "accepted.json").read_bytes() == b"[[0,100000]]"
+    assert (tmp_path / "x" / "accepted.json").read_bytes() == b'{"runs":[[0,100000]],"round":1}'
 
 
 def _in_context(work: Callable[[], None]) -> threading.Thread:

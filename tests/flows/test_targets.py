@@ -23,7 +23,7 @@ from blocks.storage import Storage
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import registry
-from exporters.errors import RequestError, UndeliveredError
+from exporters.errors import FatalError, RequestError, UndeliveredError
 from flows.cli import main
 from flows.export import export
 from flows.results import Summary
@@ -124,6 +124,44 @@ def test_what_was_refused_is_in_the_next_delta(
     second = push(api(receiver, refused="set aside"), delta=True)
     assert set(receiver.times_taken()) == {wanted, str(other.id)}
     assert not second.has_faults
+
+
+def test_an_export_that_comes_round_again(receiver: Receiver, push: Callable[..., Summary], platform: Platform) -> None:
+    """When the source is what it was two exports ago, the API is told so: it has the state of the last one."""
+    store = platform.sandbox.store
+    entry = next(iter(store.entries_of(store.datasets[0].id)))
+    name = entry.name
+    first = push(api(receiver), full=True)
+    entry.name = "renamed"
+    push(api(receiver), full=True)
+    keys = {one.headers["Idempotency-Key"] for one in receiver.taken}
+    receiver.taken.clear()
+    entry.name = name
+    third = push(api(receiver), full=True)
+    assert third.delivery.export_id == first.delivery.export_id
+    assert (third.delivery.was_there, len(receiver.taken)) == (False, 24)
+    assert not keys & {one.headers["Idempotency-Key"] for one in receiver.taken}
+    assert push(api(receiver), full=True).delivery.was_there
+
+
+def test_a_delta_that_never_ended(receiver: Receiver, push: Callable[..., Summary], platform: Platform) -> None:
+    """What it may have told the API is told again by the next one, also where it would not have to tell of it."""
+    store = platform.sandbox.store
+    push(api(receiver), delta=True)
+    first, second, *_ = store.entries_of(store.datasets[0].id)
+    added = store.add_entry(resource=first.resource, name="new.jpg")
+    store.add_annotation(second.id, BOX, {"category": "car"})
+    receiver.troubles.append(Trouble(status=400, about=f"/e/{second.id}"))
+    with pytest.raises(FatalError):
+        push(api(receiver, order="kept"), delta=True)
+    store.delete_entry(added.id)
+    receiver.taken.clear()
+    push(api(receiver, order="kept"), delta=True)
+    told = [(record["id"], record.get("removed", False)) for record in receiver.records()]
+    assert sorted(told) == sorted([(str(second.id), False), (str(added.id), True)])
+    receiver.taken.clear()
+    assert push(api(receiver), delta=True).delivery.was_there
+    assert receiver.taken == []
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
