@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from prefect import task
 
-from blocks.target import Target
+from blocks.catalog import AnyTarget
 from blocks.workspace import Workspace
 from exporters.classes import ExportClass
 from exporters.model import EMPTY, encode
@@ -18,6 +18,7 @@ from flows.delta import split_baseline
 from flows.fetch import load_datasets
 from flows.policy import PATIENT
 from flows.results import FetchedShard, Plan
+from flows.targets import place_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class Surveyed:
 
 
 @task(name="survey", task_run_name="survey", **PATIENT)
-def take_survey(plan: Plan, fetched: Sequence[FetchedShard], target: Target, workspace: Workspace) -> Surveyed:
+def take_survey(plan: Plan, fetched: Sequence[FetchedShard], target: AnyTarget, workspace: Workspace) -> Surveyed:
     store = workspace.open()
     exporter = plan.exporter()
     indexes = (store.storage.read(shard.index) for shard in fetched)
@@ -50,7 +51,7 @@ def take_survey(plan: Plan, fetched: Sequence[FetchedShard], target: Target, wor
     steady = [msgspec.structs.replace(dataset, raw=EMPTY, entries_count=None) for dataset in datasets]
     kept = [store.save_blob(encode(dataset))[0] for dataset in steady]
     taken = survey(datasets, indexes, exporter.holds, options)
-    baselines, removed = split_baseline(plan, fetched, target.storage(), store)
+    baselines, removed = split_baseline(plan, fetched, place_of(target, workspace), store)
     first = taken.placements[0] if taken.placements else None
     return Surveyed(
         placements=tuple(store.save_blob(encode(placement))[0] for placement in taken.placements),
