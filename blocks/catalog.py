@@ -9,6 +9,7 @@ from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 from blocks.ango import AngoSource
+from blocks.existing import split_existing
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
 from blocks.saved import load_saved
@@ -82,7 +83,7 @@ def _from_environment(
 
 
 def find_target(text: str) -> Target:
-    """The target that `--to` names: a URL, a path, or `block:NAME` for a saved one.
+    """The target that `--to` names: a URL, a path, `block:NAME` for a saved one, or `block:s3-bucket/NAME/folder`.
 
     Raises:
         RequestError: there is no such block, or the URL holds a password.
@@ -90,6 +91,8 @@ def find_target(text: str) -> Target:
     if not text.strip():
         raise RequestError("--to is empty; give a path, a URL, or block:NAME.")
     if text.startswith(SAVED):
+        if existing := split_existing(text.removeprefix(SAVED)):
+            return Target(saved_block=existing[0], url=existing[1])
         target: Target = load_saved(Target, text.removeprefix(SAVED).removeprefix(f"{Target.get_block_type_slug()}/"))
         return target
     refuse_credentials(text)

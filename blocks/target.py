@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
+from blocks.existing import Place, existing_place
 from blocks.storage import Storage
 from blocks.urls import refuse_credentials
+from exporters.errors import RequestError
 
 
 class Target(Block):
@@ -25,7 +25,20 @@ class Target(Block):
     _block_type_slug = "outhaul-target"
     _description = "A folder or bucket to deliver exports to."
 
-    url: str = Field(default=..., title="URL", description="A path, or a URL such as s3://bucket/folder.")
+    url: str = Field(
+        default="",
+        title="URL",
+        description="A path, or a URL such as s3://bucket/folder; with a saved block below, a folder within its place.",
+        examples=["s3://bucket/exports", "/data/exports"],
+    )
+    saved_block: str = Field(
+        default="",
+        title="Saved block",
+        description="Kind and name of a block you already have, whose place and credentials are used, such as "
+        "s3-bucket/team; of gcs-bucket, remote-file-system and local-file-system too, and of aws-credentials, "
+        "minio-credentials and gcp-credentials for the URL above. Empty: none.",
+        examples=["s3-bucket/team", "aws-credentials/team"],
+    )
     endpoint_url: str = Field(
         default="", title="Endpoint URL", description="Of an S3-compatible store; empty for AWS or the environment's."
     )
@@ -41,17 +54,38 @@ class Target(Block):
     )
 
     def storage(self) -> Storage:
-        """Open it.
+        """Open it. What is filled in here comes before what a saved block says.
 
         Raises:
-            RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
+            RequestError: the URL is of no known kind or holds a password, its backend is not installed, or there is no
+                such saved block.
+            RetriableError: the saved block cannot be read now.
         """
         refuse_credentials(self.url)
-        options: dict[str, Any] = dict(self.options.get_secret_value())
+        place = self._place()
+        options = {**place.options, **self.options.get_secret_value()}
         if self.endpoint_url:
             options["endpoint_url"] = self.endpoint_url
         if self.access_key_id:
             options |= {"key": self.access_key_id, "secret": self.secret_access_key.get_secret_value()}
         if self.region:
             options["client_kwargs"] = {**options.get("client_kwargs", {}), "region_name": self.region}
-        return Storage(self.url, options)
+        return Storage(place.url, options)
+
+    def check(self) -> str:
+        """That it can be written to, in a sentence; a small file is written and removed.
+
+        Raises:
+            RequestError: it cannot; says why.
+            RetriableError: it cannot be reached now.
+        """
+        storage = self.storage()
+        storage.check_writable()
+        return f"{storage.shown} can be written to."
+
+    def _place(self) -> Place:
+        if self.saved_block.strip():
+            return existing_place(self.saved_block, self.url)
+        if not self.url.strip():
+            raise RequestError("The target has no URL; fill it in, or name a saved block.")
+        return Place(self.url)
