@@ -32,6 +32,8 @@ FIRST_WAIT_SECONDS = 0.3
 LONGEST_WAIT_SECONDS = 60.0
 """A server that asks for more is left to the retries of the task, and to the next run."""
 CHUNK_BYTES = 256 * 1024
+NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""What OpenSSL says of a far end that answers in clear."""
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -181,9 +183,11 @@ async def translated(what: str) -> AsyncIterator[None]:
         yield
     except OuthaulError:
         raise
-    except aiohttp.ClientConnectorCertificateError:
+    except aiohttp.ClientConnectorCertificateError as error:
+        reason = getattr(error.certificate_error, "verify_message", "")
+        said = f" ({reason.rstrip('.')})" if reason else ""
         raise RequestError(
-            f"The certificate of {what} cannot be verified; give a CA bundle, or switch verify_ssl off for a test."
+            f"The certificate of {what} cannot be verified{said}; give a CA bundle, or switch verify_ssl off for a test."
         ) from None
     except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
         said = f" ({error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""
@@ -193,6 +197,8 @@ async def translated(what: str) -> AsyncIterator[None]:
     except (TimeoutError, aiohttp.ServerTimeoutError):
         raise RetriableError(f"{what} did not answer in time; it may be overloaded, try again later.") from None
     except aiohttp.ClientConnectorError as error:
+        if isinstance(error.os_error, ssl.SSLError) and error.os_error.reason in NOT_TLS:
+            raise RequestError(f"{what} does not speak TLS, as https needs; check the address.") from None
         raise RetriableError(
             f"{what} cannot be reached ({_reason(error.os_error)}); check the address and that it is up."
         ) from None
@@ -252,5 +258,7 @@ def encoded(text: str) -> str:
 
 
 def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "TLS failed").replace("_", " ").lower()
     text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return (text or type(error).__name__).lower()

@@ -13,6 +13,8 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
 from exporters.errors import RequestError, RetriableError
 
+PAGE = 100
+
 
 def load_saved(kind: type[Block], name: str) -> Any:
     """The saved block of this kind and name.
@@ -43,6 +45,20 @@ def read_saved(kind: str, name: str) -> dict[str, Any]:
             return dict(client.read_block_document_by_name(name, kind, include_secrets=True).data)
         except ObjectNotFound:
             raise _no_such(f"{kind}/{name}") from None
+
+
+def saved_names(kind: str) -> list[str]:
+    """The names of all saved blocks of a kind, in order; none where the Prefect API does not know the kind."""
+    names: list[str] = []
+    with prefect_api() as client:
+        while True:
+            try:
+                page = client.read_block_documents_by_type(kind, offset=len(names), limit=PAGE, include_secrets=False)
+            except ObjectNotFound:
+                return []
+            names += [document.name or "" for document in page]
+            if len(page) < PAGE:
+                return sorted(names)
 
 
 @contextlib.contextmanager

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 import textwrap
+from datetime import UTC, datetime
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
+from exporters.errors import RequestError
 from exporters.upd.signing import load_signer, show_time
 
 _PEM = re.compile(r"(-----BEGIN [A-Z ]+-----)([A-Za-z0-9+/=\s]+)(-----END [A-Z ]+-----)")
@@ -51,12 +53,18 @@ class SigningKey(Block):
         """Who signs with it and until when, in a sentence.
 
         Raises:
-            RequestError: the key or its certificate cannot be used; says what is wrong with them.
+            RequestError: the key or its certificate cannot be used, or not any more; says what is wrong with them.
         """
         given = self.secrets()
         signer = load_signer(given["signing_key"].encode(), given["certificate"].encode(), given["passphrase"].encode())
+        begin, end = signer.certificate.not_valid_before_utc, signer.certificate.not_valid_after_utc
+        if not begin <= datetime.now(UTC) <= end:
+            raise RequestError(
+                f"The signing certificate is valid from {show_time(begin)} to {show_time(end)}, and not now; "
+                f"take another one."
+            )
         subject = signer.certificate.subject.rfc4514_string()
-        return f"Signs as {subject}, until {show_time(signer.certificate.not_valid_after_utc)}."
+        return f"Signs as {subject}, until {show_time(end)}."
 
 
 def _with_lines(pem: str) -> str:

@@ -34,5 +34,24 @@ class Workspace(Block):
     )
 
     def open(self) -> Store:
+        """Open it.
+
+        Raises:
+            RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
+        """
+        return Store(self._storage())
+
+    def check(self) -> str:
+        """That it can be written to, in a sentence; a small file is written and removed.
+
+        Raises:
+            RequestError: it cannot; says why.
+            RetriableError: it cannot be reached now.
+        """
+        storage = self._storage()
+        storage.check_writable()
+        return f"{storage.shown} can be written to; every worker has to reach it."
+
+    def _storage(self) -> Storage:
         refuse_credentials(self.url)
-        return Store(Storage(self.url, self.options.get_secret_value()))
+        return Storage(self.url, self.options.get_secret_value())

@@ -102,16 +102,16 @@ class AngoSource(Source):
         async def by_id(client: AngoClient, id_: str) -> Dataset:
             return await _dataset(client, await client.project(id_))
 
-        async def names(client: AngoClient) -> list[Dataset]:
-            return [to_dataset(row, kinds.UNKNOWN) for row in await client.projects(self.projects_per_page)]
-
         if _may_be_id(dataset_id):
             try:
                 return self._run(lambda client: by_id(client, dataset_id))
             except http.NotFoundError:
                 pass
-        found = find_dataset(self._run(names), dataset_id, self._shown)
+        found = find_dataset(self._projects(), dataset_id, self._shown)
         return self._run(lambda client: by_id(client, found.id))
+
+    def dataset_names(self) -> list[str]:
+        return [one.name for one in self._projects()]
 
     def choose(self, wanted: Sequence[str], where: Where = NO_FILTERS) -> list[Dataset]:
         """With all of their label sets; of the modality that is asked for, where one is."""
@@ -183,6 +183,14 @@ class AngoSource(Source):
             proxy=self.proxy.get_secret_value(),
             user_agent=self.user_agent,
         )
+
+    def _projects(self) -> list[Dataset]:
+        """All projects, without looking at what is in them."""
+
+        async def read(client: AngoClient) -> list[Dataset]:
+            return [to_dataset(row, kinds.UNKNOWN) for row in await client.projects(self.projects_per_page)]
+
+        return self._run(read)
 
     def _run(self, question: Callable[[AngoClient], Awaitable[T]]) -> T:
         async def ask() -> T:

@@ -61,6 +61,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
     FolderSource: {"url": "s3://bucket/coco", "options": SecretDict({"secret": CANARY}), "connections": 2},
     Target: {
         "url": "s3://bucket/exports",
+        "saved_block": "s3-bucket/team",
         "endpoint_url": "https://s3.example.org",
         "access_key_id": "key",
         "secret_access_key": SecretStr(CANARY),
