@@ -9,7 +9,7 @@ from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 from blocks.ango import AngoSource
-from blocks.existing import split_existing
+from blocks.existing import KINDS, split_existing
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
 from blocks.saved import load_saved
@@ -19,12 +19,14 @@ from blocks.target import Target
 from blocks.upd import UpdSource
 from blocks.urls import refuse_credentials
 from blocks.workspace import Workspace
-from exporters.errors import RequestError
+from exporters.errors import RequestError, unknown_name
 from exporters.validation import wrong_values
 
 AnySource = IdahSource | AngoSource | FolderSource | UpdSource
 SOURCES: tuple[type[AnySource], ...] = (IdahSource, AngoSource, FolderSource, UpdSource)
-BLOCKS: tuple[type[Block], ...] = (*SOURCES, Target, Workspace, SigningKey)
+AnyTarget = Target
+TARGETS: tuple[type[AnyTarget], ...] = (Target,)
+BLOCKS: tuple[type[Block], ...] = (*SOURCES, *TARGETS, Workspace, SigningKey)
 
 SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH or upd:FILE"
 FROM_ENVIRONMENT = (
@@ -82,8 +84,11 @@ def _from_environment(
         ) from None
 
 
-def find_target(text: str) -> Target:
-    """The target that `--to` names: a URL, a path, `block:NAME` for a saved one, or `block:s3-bucket/NAME/folder`.
+def find_target(text: str) -> AnyTarget:
+    """The target that `--to` names: a URL, a path, or a saved one.
+
+    `block:NAME` is one of the kind that takes any URL, `block:KIND/NAME` of whichever; a block of Prefect's own or of
+    an integration may have a folder behind it, `block:s3-bucket/NAME/FOLDER`.
 
     Raises:
         RequestError: there is no such block, or the URL holds a password.
@@ -93,7 +98,11 @@ def find_target(text: str) -> Target:
     if text.startswith(SAVED):
         if existing := split_existing(text.removeprefix(SAVED)):
             return Target(saved_block=existing[0], url=existing[1])
-        target: Target = load_saved(Target, text.removeprefix(SAVED).removeprefix(f"{Target.get_block_type_slug()}/"))
+        kind, slash, name = text.removeprefix(SAVED).rpartition("/")
+        by_kind: dict[str, type[AnyTarget]] = {one.get_block_type_slug(): one for one in TARGETS}
+        if slash and kind not in by_kind:
+            raise unknown_name("kind of target", kind, [*by_kind, *KINDS], where="saved blocks")
+        target: AnyTarget = load_saved(by_kind[kind] if slash else Target, name)
         return target
     refuse_credentials(text)
     return Target(url=_expanded(text))
@@ -124,4 +133,4 @@ def _expanded(text: str) -> str:
     return text if "://" in text else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - text, not a path yet
 
 
-__all__ = ["BLOCKS", "AnySource", "Source", "find_source", "find_target", "find_workspace"]
+__all__ = ["BLOCKS", "AnySource", "AnyTarget", "Source", "find_source", "find_target", "find_workspace"]

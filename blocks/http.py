@@ -187,7 +187,8 @@ async def translated(what: str) -> AsyncIterator[None]:
         reason = getattr(error.certificate_error, "verify_message", "")
         said = f" ({reason.rstrip('.')})" if reason else ""
         raise RequestError(
-            f"The certificate of {what} cannot be verified{said}; give a CA bundle, or switch verify_ssl off for a test."
+            f"The certificate of {what} cannot be verified{said}; give a CA bundle, or switch verify_ssl off for a "
+            f"test."
         ) from None
     except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
         said = f" ({error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from typing import Any
+
 from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
@@ -12,7 +15,41 @@ from blocks.urls import refuse_credentials
 from exporters.errors import RequestError
 
 
-class Target(Block):
+class StorageTarget(Block, ABC):
+    """What every target has in common that keeps files: a storage, of which all else is asked."""
+
+    @abstractmethod
+    def storage(self) -> Storage:
+        """Open it.
+
+        Raises:
+            RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
+            RetriableError: something that it needs to know cannot be had now.
+        """
+
+    def check_writable(self) -> None:
+        """Raise RequestError, saying what is wrong, unless an export can be delivered there."""
+        self.storage().check_writable()
+
+    def check(self) -> str:
+        """That it can be written to, in a sentence; a small file is written and removed.
+
+        Raises:
+            RequestError: it cannot; says why.
+            RetriableError: it cannot be reached now.
+        """
+        storage = self.storage()
+        storage.check_writable()
+        return f"{storage.shown} can be written to."
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this place from others, without a secret."""
+        place = self.storage()
+        endpoint = str(getattr(place.fs, "endpoint_url", None) or "")
+        return {"protocol": place.fs.protocol, "endpoint": endpoint, "root": place.root}
+
+
+class Target(StorageTarget):
     """A folder or bucket that exports are delivered to.
 
     Example:
@@ -71,17 +108,6 @@ class Target(Block):
         if self.region:
             options["client_kwargs"] = {**options.get("client_kwargs", {}), "region_name": self.region}
         return Storage(place.url, options)
-
-    def check(self) -> str:
-        """That it can be written to, in a sentence; a small file is written and removed.
-
-        Raises:
-            RequestError: it cannot; says why.
-            RetriableError: it cannot be reached now.
-        """
-        storage = self.storage()
-        storage.check_writable()
-        return f"{storage.shown} can be written to."
 
     def _place(self) -> Place:
         if self.saved_block.strip():
