@@ -42,6 +42,11 @@ class StorageTarget(Block, ABC):
         storage.check_writable()
         return f"{storage.shown} can be written to."
 
+    @property
+    def shown(self) -> str:
+        """Its URL as it may be shown."""
+        return self.storage().shown
+
     def identity(self) -> dict[str, Any]:
         """What tells this place from others, without a secret."""
         place = self.storage()

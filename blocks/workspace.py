@@ -39,7 +39,7 @@ class Workspace(Block):
         Raises:
             RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
         """
-        return Store(self._storage())
+        return Store(self.folder())
 
     def check(self) -> str:
         """That it can be written to, in a sentence; a small file is written and removed.
@@ -48,10 +48,12 @@ class Workspace(Block):
             RequestError: it cannot; says why.
             RetriableError: it cannot be reached now.
         """
-        storage = self._storage()
+        storage = self.folder()
         storage.check_writable()
         return f"{storage.shown} can be written to; every worker has to reach it."
 
-    def _storage(self) -> Storage:
+    def folder(self, path: str = "") -> Storage:
+        """A place below it, or itself."""
         refuse_credentials(self.url)
-        return Storage(self.url, self.options.get_secret_value())
+        url = f"{self.url.rstrip('/')}/{path}" if path else self.url
+        return Storage(url, self.options.get_secret_value())

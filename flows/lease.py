@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 from prefect.logging import get_run_logger
 
@@ -19,15 +19,18 @@ from flows.results import Request
 
 @contextmanager
 def alone(
-    request: Request, source: AnySource, target: AnyTarget, workspace: Workspace, if_running: IfRunning
+    request: Request, source: AnySource, targets: Sequence[AnyTarget], workspace: Workspace, if_running: IfRunning
 ) -> Iterator[None]:
-    """Be the only run in this workspace that makes this export, meanwhile.
+    """Be the only run in this workspace that makes this export for any of these targets, meanwhile.
 
     Raises:
         BusyError: another one makes it, and is not to be waited for.
     """
     store = workspace.open()
-    with holding(store, _key(request, source, target), if_running, _tell):
+    with ExitStack() as held:
+        keys = {_key(request, source, target) for target in targets}
+        for key in sorted(keys):  # all runs take them in one order, so that no two wait for each other
+            held.enter_context(holding(store, key, if_running, _tell))
         sweep_workspace(store)
         yield
 
