@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from prefect.blocks.core import Block
 from pydantic import ValidationError
@@ -51,7 +52,7 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
         return FolderSource(url=_without(text, "folder:"))
     if text.startswith("upd:"):
         refuse_credentials(text.removeprefix("upd:"))
-        return UpdSource(url=_without(text, "upd:"))
+        return UpdSource(url=_without(text, "upd:"), media_hosts=_media_hosts(environment))
     for prefix, platform in PLATFORMS.items():
         if text.startswith((f"{prefix}http://", f"{prefix}https://")):
             url = _without(text, prefix)
@@ -75,7 +76,9 @@ def _from_environment(
 ) -> IdahSource | AngoSource:
     """The platform at this address, with every field of its block that a variable `OUTHAUL_<FIELD>` gives."""
     fields = [name for name in FROM_ENVIRONMENT if name in platform.model_fields]
-    given = {name: environment.get(f"OUTHAUL_{name.upper()}", "") for name in fields}
+    given: dict[str, Any] = {name: environment.get(f"OUTHAUL_{name.upper()}", "") for name in fields}
+    if "media_hosts" in platform.model_fields:
+        given["media_hosts"] = _media_hosts(environment)
     try:
         return platform(url=url, **{name: value for name, value in given.items() if value})
     except ValidationError as error:
@@ -83,6 +86,10 @@ def _from_environment(
         raise RequestError(
             f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}."
         ) from None
+
+
+def _media_hosts(environment: Mapping[str, str]) -> list[str]:
+    return [host.strip() for host in environment.get("OUTHAUL_MEDIA_HOSTS", "").split(",") if host.strip()]
 
 
 def find_target(text: str) -> AnyTarget:

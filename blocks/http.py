@@ -24,6 +24,7 @@ import aiohttp
 from yarl import URL
 
 from blocks import stopping
+from blocks.guard import Guard, refusal_of
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
 
 ATTEMPTS = 4
@@ -160,10 +161,13 @@ class Settings(Protocol):
     def user_agent(self) -> str: ...
 
 
-def session(settings: Settings, cookies: aiohttp.abc.AbstractCookieJar | None = None) -> aiohttp.ClientSession:
-    """Connections to a platform; closed by whoever asked for them."""
+def session(
+    settings: Settings, guard: Guard, cookies: aiohttp.abc.AbstractCookieJar | None = None
+) -> aiohttp.ClientSession:
+    """Connections to a platform, and to where it leads; closed by whoever asked for them."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=settings.connections, ssl=tls(settings.verify_ssl, settings.ca_bundle)),
+        connector=guard.connector(limit=settings.connections, ssl=tls(settings.verify_ssl, settings.ca_bundle)),
+        middlewares=(guard.middleware,),
         timeout=silence(settings.timeout_seconds),
         cookie_jar=cookies,
         read_bufsize=CHUNK_BYTES,
@@ -198,6 +202,8 @@ async def translated(what: str) -> AsyncIterator[None]:
     except (TimeoutError, aiohttp.ServerTimeoutError):
         raise RetriableError(f"{what} did not answer in time; it may be overloaded, try again later.") from None
     except aiohttp.ClientConnectorError as error:
+        if refusal := refusal_of(error):
+            raise refusal from None
         if isinstance(error.os_error, ssl.SSLError) and error.os_error.reason in NOT_TLS:
             raise RequestError(f"{what} does not speak TLS, as https needs; check the address.") from None
         raise RetriableError(

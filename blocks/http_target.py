@@ -13,6 +13,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks import http
+from blocks.guard import Guard
 from blocks.http_sender import knock
 from blocks.urls import refuse_credentials, without_credentials
 from exporters.errors import OuthaulError, RequestError, quoted
@@ -157,6 +158,10 @@ class HttpTarget(Block):
         for secret in sorted(filter(None, secrets), key=len, reverse=True):
             text = text.replace(secret, "***")
         return text
+
+    def guard(self) -> Guard:
+        """Of the API's own address: it may be anywhere but where a cloud keeps its secrets."""
+        return Guard(self.url, proxy=self.proxy.get_secret_value())
 
     def check(self) -> str:
         """Whether the API is there and lets us in, in a sentence. Asks for the head of an address that has nothing.

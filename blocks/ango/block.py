@@ -26,6 +26,7 @@ from blocks.ango.filters import NAMES, Wanted, check_filters, wanted
 from blocks.ango.reading import Reading, pieces
 from blocks.ango.records import to_dataset
 from blocks.ango.signatures import unsigned
+from blocks.guard import check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, Withdrawn, find_dataset
 from blocks.values import mapping, text
 from exporters.errors import RequestError, quoted
@@ -83,6 +84,12 @@ class AngoSource(Source):
         default=3600.0, gt=0, description="Longest time that the hub may take to build an export."
     )
     connections: int = Field(default=8, ge=1, le=64, description="Files read at once.")
+    media_hosts: list[str] = Field(
+        default_factory=list,
+        title="Media hosts",
+        description="The only hosts, besides the hub, that files are fetched from, such as *.s3.amazonaws.com; none: "
+        "any but this machine, link-local addresses and those of clouds' metadata.",
+    )
     projects_per_page: int = Field(default=100, ge=1, le=1000, description="Of the list of projects.")
 
     def check_filters(self, where: Where) -> None:
@@ -182,6 +189,7 @@ class AngoSource(Source):
             ca_bundle=self.ca_bundle,
             proxy=self.proxy.get_secret_value(),
             user_agent=self.user_agent,
+            media_hosts=check_hosts(self.media_hosts),
         )
 
     def _projects(self) -> list[Dataset]:

@@ -56,6 +56,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "timeout_seconds": 5.5,
         "export_timeout_seconds": 60.0,
         "connections": 3,
+        "media_hosts": ["*.example.org"],
         "projects_per_page": 7,
     },
     FolderSource: {"url": "s3://bucket/coco", "options": SecretDict({"secret": CANARY}), "connections": 2},
@@ -73,6 +74,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "url": "s3://bucket/street.upd",
         "options": SecretDict({"secret": CANARY}),
         "follow_links": False,
+        "media_hosts": ["*.example.org"],
         "connections": 2,
     },
     SigningKey: {
