@@ -23,6 +23,7 @@ from blocks.store import Store
 from blocks.workspace import Workspace
 from flows import progress
 from flows.archive import tar_stream, zip_stream
+from flows.begun import is_last, settle
 from flows.contents import CONTENTS, decode_line
 from flows.diff import compare, delivered_lines
 from flows.fetch import load_datasets
@@ -66,18 +67,23 @@ def deliver(package: Package, plan: Plan, target: AnyTarget, keep: int, workspac
         return found
     delivery = _deliver(package, plan, target, storage, store)
     _point_at(package, plan, storage)
+    if isinstance(target, HttpTarget):
+        settle(storage, plan.name)
     keep_latest(storage, plan.name, keep)
     return delivery
 
 
 def deliver_again(package: Package, plan: Plan, target: AnyTarget, storage: Storage) -> Delivery | None:
-    """Point at a package that lies at the target already; None when it does not, or not all of it was accepted."""
+    """Point at a package that lies at the target already; None when it does not.
+
+    Nor does it lie at an API that did not accept all of it, or was sent another one since.
+    """
     path = f"{plan.name}/{package.export_id}/{RECEIPT}"
     if not storage.exists(path):
         return None
     found = decode_receipt(storage.read(path))
     records = Records.model_validate(found.records) if found.records else None
-    if records and records.refused:
+    if records and (records.refused or not is_last(storage, plan, package.export_id)):
         return None
     _point_at(package, plan, storage)
     return _delivery(package, plan, target, storage, found.package, records=records, was_there=True)
@@ -88,7 +94,8 @@ def _deliver(package: Package, plan: Plan, target: AnyTarget, storage: Storage, 
     started = datetime.now(UTC)
     folder = f"{plan.name}/{package.export_id}"
     former = latest_export(storage, f"{plan.name}/")
-    progress.expect("deliver", package.bytes)
+    if not isinstance(target, HttpTarget):
+        progress.expect("deliver", package.bytes)
     sweep_target(storage, folder, is_first=task_run.run_count == 1)
     described: Iterable[bytes] = store.load_lines(package.contents)
     records = None

@@ -25,6 +25,7 @@ from exporters import FatalError
 from exporters.errors import OuthaulError, quoted
 from flows import progress
 from flows.accepted import Accepted
+from flows.begun import begin, is_last, note_uncertain
 from flows.contents import Line, decode_line
 from flows.index import Member
 from flows.put import index_of
@@ -55,7 +56,7 @@ class Push:
         self, package: Package, plan: Plan, target: HttpTarget, storage: Storage, folder: str, store: Store
     ) -> None:
         self._package, self._plan, self._target = package, plan, target
-        self._storage, self._folder = storage, folder
+        self._storage, self._folder, self._store = storage, folder, store
         self._member = _records_file(package, plan, store)
         self._records = records_of(package, self._member, store.storage)
         self._accepted = Accepted(storage, folder)
@@ -72,6 +73,7 @@ class Push:
             RetriableError: the API cannot be reached. FatalError: it refused a record, or more than are to be borne.
         """
         progress.expect("deliver", self._member.size)
+        self._begin()
         with self._spool:
             try:
                 with asyncio.Runner() as runner:
@@ -111,6 +113,16 @@ class Push:
             if is_removal:
                 yield msgspec.json.encode(Line(dataset, entry_id, "", {}))
 
+    def _begin(self) -> None:
+        storage, plan, export_id = self._storage, self._plan, self._package.export_id
+        if is_last(storage, plan, export_id):
+            return
+        self._accepted.begin_again()
+        if plan.since is not None:
+            records = records_of(self._package, self._member, self._store.storage)
+            note_uncertain(storage, plan, export_id, ((record.dataset, record.entry) for record in records))
+        begin(storage, plan, export_id)
+
     async def _push(self) -> None:
         orders = orders_of(self._counted(), self._target)
         slots = 1 if self._target.order == "kept" else self._target.connections
@@ -135,7 +147,7 @@ class Push:
 
     async def _send(self, sender: Sender, order: Order) -> list[Answer]:
         try:
-            request = order.request(self._target, self._plan, self._package.export_id)
+            request = order.request(self._target, self._plan, self._package.export_id, self._accepted.round)
         except ValueError as error:
             return [Answer(order, Refusal(0, str(error)), "")]
         refusal = await sender.send(request)

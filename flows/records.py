@@ -51,8 +51,8 @@ class Order:
     def size(self) -> int:
         return sum(len(record.line) for record in self.records)
 
-    def request(self, target: HttpTarget, plan: Plan, export_id: str) -> Outgoing:
-        """It, with a key that is made of all it says.
+    def request(self, target: HttpTarget, plan: Plan, export_id: str, round_: int) -> Outgoing:
+        """It, with a key that is made of all it says, and of how often the export was begun from the start.
 
         Raises:
             ValueError: the name of an entry or dataset cannot be a part of a URL.
@@ -64,8 +64,8 @@ class Order:
             method, body = "DELETE", b""
         else:
             method, body = target.method, _body(target, [record.line for record in self.records])
-        key = hashlib.sha256(b"\0".join([export_id.encode(), method.encode(), address.encode(), body])).hexdigest()[:40]
-        return Outgoing(method, address, body, CONTENT_TYPES[target.body], key)
+        said = b"\0".join([f"{export_id} {round_} {method} {address}".encode(), body])
+        return Outgoing(method, address, body, CONTENT_TYPES[target.body], hashlib.sha256(said).hexdigest()[:40])
 
     def halves(self) -> tuple[Order, Order]:
         middle = len(self.records) // 2

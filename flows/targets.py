@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any
 
 from blocks.catalog import AnyTarget
@@ -46,7 +47,11 @@ def refuse_repeated(targets: Sequence[AnyTarget]) -> None:
     """Raise RequestError for a target that is given twice: it would be delivered to by two at once."""
     seen: set[str] = set()
     for target in targets:
-        key = digest(target.identity())
-        if key in seen:
-            raise RequestError(f"The target {target.shown} is given twice; leave one of them out.")
-        seen.add(key)
+        with suppress(RequestError):  # it cannot be opened, as others say
+            key = digest(target.identity())
+            if key in seen:
+                break
+            seen.add(key)
+    else:
+        return
+    raise RequestError(f"The target {target.shown} is given twice; leave one of them out.")

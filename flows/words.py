@@ -22,7 +22,8 @@ def changes_sentence(changes: Changes) -> str:
 
 def records_sentence(records: Records) -> str:
     """`12 records accepted, 1 refused`."""
-    return f"{records.accepted:,} records accepted" + (f", {records.refused:,} refused" if records.refused else "")
+    accepted = f"{records.accepted:,} {'record' if records.accepted == 1 else 'records'} accepted"
+    return accepted + (f", {records.refused:,} refused" if records.refused else "")
 
 
 def changes_rows(changes: Changes) -> list[str]:
