@@ -29,7 +29,7 @@ from blocks.chunks import chunks_of
 from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk
 from blocks.storage_errors import is_passing, said, translated
 from blocks.urls import without_credentials
-from exporters.errors import OuthaulError, RequestError
+from exporters.errors import OuthaulError, RequestError, quoted
 from exporters.temporary import owned_name
 
 BLOCK_BYTES = 16 << 20
@@ -100,7 +100,15 @@ class Storage:
         return fsspec.utils.get_protocol(self.url) in ("s3", "s3a")
 
     def path(self, name: str) -> str:
-        """The file system's own path of a file in this folder."""
+        """The file system's own path of a file in this folder.
+
+        Raises:
+            RequestError: it would not lie in it; whoever names files cleans their names, and here none gets by.
+        """
+        if ".." in name and ".." in name.split("/"):
+            raise RequestError(
+                f"{self.shown} holds no file called {quoted(name[:120])}: it would lie outside; rename it."
+            )
         if not name or not self.root:
             return name or self.root
         return f"{self.root.rstrip('/')}/{name}"

@@ -10,6 +10,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +165,21 @@ class TargetConformance(ABC):
             storage.remove(name)
             assert not storage.exists(name)
         assert case.look() == {}
+
+    @pytest.mark.parametrize("name", ["../x", "a/../../x", "..", "a/.."])
+    def test_no_name_leads_outside(self, case: TargetCase, storage: Storage, name: str, tmp_path: Path) -> None:
+        """A name that would lead out of the place is refused by whatever is done with it."""
+        (tmp_path / "local").write_bytes(b"x")
+        storage.write("a/file", [b"x"])
+        attempts: list[Callable[[], Any]] = [
+            lambda: storage.write(name, [b"x"]), lambda: storage.create(name, b"x"), lambda: storage.copy("a/file", name),
+            lambda: storage.move_in(tmp_path / "local", name), lambda: storage.remove(name), lambda: storage.read(name),
+            lambda: storage.exists(name), lambda: storage.size(name), lambda: storage.files(name),
+        ]  # fmt: skip
+        for attempt in attempts:
+            with pytest.raises(RequestError, match="would lie outside"):
+                attempt()
+        assert case.look() == {"a/file": b"x"}
 
     def test_nothing_is_listed_where_nothing_is(self, storage: Storage) -> None:
         """A folder whose last file has gone has no files."""
