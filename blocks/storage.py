@@ -106,9 +106,7 @@ class Storage:
             RequestError: it would not lie in it; whoever names files cleans their names, and here none gets by.
         """
         if ".." in name and ".." in name.split("/"):
-            raise RequestError(
-                f"{self.shown} holds no file called {quoted(name[:120])}: it would lie outside; rename it."
-            )
+            raise RequestError(f"{self.shown} takes no file {quoted(name[:120])}, which would lie outside; rename it.")
         if not name or not self.root:
             return name or self.root
         return f"{self.root.rstrip('/')}/{name}"
