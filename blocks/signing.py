@@ -21,9 +21,12 @@ class SigningKey(Block):
 
     Example:
         ```python
+        from blocks.signing import SigningKey
+
         SigningKey(private_key="-----BEGIN PRIVATE KEY-----...", certificate="-----BEGIN CERTIFICATE-----...").save(
             "release"
         )
+        key = SigningKey.load("release")  # on the command line: --option signing_key=block:release
         ```
     """
 
@@ -32,14 +35,18 @@ class SigningKey(Block):
     _description = "A private key and its certificate to sign exports with."
 
     private_key: SecretStr = Field(
-        default=..., title="Private key", description="PEM text of a key of the curve P-256."
+        default=...,
+        title="Private key",
+        description="PEM text of a key of the curve P-256, from its line BEGIN to its line END.",
     )
     certificate: str = Field(
         default=...,
         title="Certificate",
         description="PEM text of the key's certificate, behind it those that lead to a root.",
     )
-    passphrase: SecretStr = Field(default=SecretStr(""), description="Of the private key; empty if it has none.")
+    passphrase: SecretStr = Field(
+        default=SecretStr(""), title="Passphrase", description="Of the private key; empty if it has none."
+    )
 
     def secrets(self) -> dict[str, str]:
         """What the exporter is given. A form takes line breaks out of PEM texts; here they are back."""

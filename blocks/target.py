@@ -59,7 +59,10 @@ class Target(StorageTarget):
 
     Example:
         ```python
+        from blocks.target import Target
+
         Target(url="s3://exports/nightly", endpoint_url="https://s3.example.org").save("nightly")
+        target = Target.load("nightly")  # on the command line: --to block:nightly
         ```
     """
 
@@ -70,19 +73,19 @@ class Target(StorageTarget):
     url: str = Field(
         default="",
         title="URL",
-        description="A path, or a URL such as s3://bucket/folder; with a saved block below, a folder within its place.",
-        examples=["s3://bucket/exports", "/data/exports"],
+        description="A path or URL, such as s3://bucket/folder; with a block that is a place, a folder within it.",
     )
     saved_block: str = Field(
         default="",
-        title="Saved block",
-        description="Kind and name of a block you already have, whose place and credentials are used, such as "
-        "s3-bucket/team; of gcs-bucket, remote-file-system and local-file-system too, and of aws-credentials, "
-        "minio-credentials and gcp-credentials for the URL above. Empty: none.",
-        examples=["s3-bucket/team", "aws-credentials/team"],
+        title="Block you already have",
+        description="Use its place and credentials: s3-bucket/NAME, gcs-bucket/NAME, remote-file-system/NAME or "
+        "local-file-system/NAME; or its credentials alone, for the URL: aws-credentials/NAME, minio-credentials/NAME "
+        "or gcp-credentials/NAME. Empty: none.",
     )
     endpoint_url: str = Field(
-        default="", title="Endpoint URL", description="Of an S3-compatible store; empty for AWS or the environment's."
+        default="",
+        title="Endpoint URL",
+        description="Of an S3-compatible store, such as https://s3.example.org; empty for AWS or the environment's.",
     )
     access_key_id: str = Field(
         default="", title="Access key id", description="For S3; empty to take the environment's credentials."
@@ -90,9 +93,13 @@ class Target(StorageTarget):
     secret_access_key: SecretStr = Field(
         default=SecretStr(""), title="Secret access key", description="Goes with the access key id."
     )
-    region: str = Field(default="", description="S3 region; empty for the environment's.")
+    region: str = Field(
+        default="", title="Region", description="Of S3, such as eu-central-1; empty for the environment's."
+    )
     options: SecretDict = Field(
-        default_factory=lambda: SecretDict({}), description="Further options of the fsspec backend, as JSON."
+        default_factory=lambda: SecretDict({}),
+        title="Options",
+        description='Further options of the fsspec backend, as JSON, such as {"anon": true}.',
     )
 
     def storage(self) -> Storage:

@@ -36,7 +36,10 @@ class UpdSource(Source):
 
     Example:
         ```python
+        from blocks.upd import UpdSource
+
         UpdSource(url="s3://archive/street.upd").save("street")
+        source = UpdSource.load("street")  # on the command line: outhaul export upd/street
         ```
     """
 
@@ -46,12 +49,18 @@ class UpdSource(Source):
     filters: ClassVar[tuple[str, ...]] = NAMES
     takes_all_datasets: ClassVar[bool] = True
 
-    url: str = Field(default=..., title="URL", description="A path or URL of a UPD file.")
+    url: str = Field(
+        default=..., title="URL", description="A path or URL of a UPD file, such as s3://archive/street.upd."
+    )
     options: SecretDict = Field(
-        default_factory=lambda: SecretDict({}), description="Options of the fsspec backend, as JSON."
+        default_factory=lambda: SecretDict({}),
+        title="Options",
+        description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
     )
     follow_links: bool = Field(
-        default=True, description="Fetch media that the file only links to, from the web addresses that it gives."
+        default=True,
+        title="Follow links",
+        description="Fetch media that the file only links to, from the web addresses that it gives.",
     )
     media_hosts: list[str] = Field(
         default_factory=list,
@@ -59,7 +68,7 @@ class UpdSource(Source):
         description="The only hosts that linked media is fetched from, such as *.example.org; none: any but this "
         "machine, link-local addresses and those of clouds' metadata.",
     )
-    connections: int = Field(default=16, ge=1, le=64, description="Files read at once.")
+    connections: int = Field(default=16, ge=1, le=64, title="Connections", description="Files read at once, up to 64.")
 
     def check_filters(self, where: Where) -> None:
         super().check_filters(where)

@@ -16,7 +16,10 @@ class Workspace(Block):
 
     Example:
         ```python
+        from blocks.workspace import Workspace
+
         Workspace(url="s3://exports/workspace").save("shared")
+        workspace = Workspace.load("shared")  # on the command line: --workspace block:shared
         ```
     """
 
@@ -27,10 +30,12 @@ class Workspace(Block):
     url: str = Field(
         default_factory=default_workspace_url,
         title="URL",
-        description="A path, or a URL that all workers reach; may grow large.",
+        description="A path, or a URL that all workers reach, such as s3://exports/workspace; may grow large.",
     )
     options: SecretDict = Field(
-        default_factory=lambda: SecretDict({}), description="Options of the fsspec backend, as JSON."
+        default_factory=lambda: SecretDict({}),
+        title="Options",
+        description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
     )
 
     def open(self) -> Store:

@@ -134,31 +134,19 @@ class TestBlockStandards(BlockStandardTestSuite):
         """There is no logo to be fetched from elsewhere."""
         assert block._logo_url is None
 
-    def test_has_a_valid_code_example(self, block: type[Block]) -> None:
-        """The block's docstring has an example, and it makes a block with fields that it has."""
+    def test_has_a_valid_code_example(self, block: type[Block], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The block's docstring has an example that runs by itself: it makes a block, saves it, and loads it again."""
         assert "Example:" in (block.__doc__ or "")
         example = block.get_code_example()
         assert example
-        example = example.strip().removeprefix("```python").removesuffix("```")
-        names: dict[str, Any] = {block.__name__: _Recorder(block)}
-        exec(example, names)
-        assert names[block.__name__].made == 1
-
-
-class _Recorder:
-    """Makes the block, and pretends to save it."""
-
-    def __init__(self, block: type[Block]) -> None:
-        self._block = block
-        self.made = 0
-
-    def __call__(self, **values: Any) -> Any:
-        self._block(**values)
-        self.made += 1
-        return self
-
-    def save(self, name: str) -> None:
-        assert name
+        saved: dict[str, Block] = {}
+        monkeypatch.setattr(block, "save", lambda made, name: saved.update({name: made}))
+        monkeypatch.setattr(block, "load", staticmethod(saved.__getitem__))
+        names: dict[str, Any] = {}
+        exec(example.strip().removeprefix("```python").removesuffix("```"), names)
+        (made,) = saved.values()
+        assert type(made) is block
+        assert made in [value for name, value in names.items() if name != "__builtins__"]
 
 
 @pytest.mark.usefixtures("prefect_api")
@@ -205,6 +193,10 @@ def test_forms_have_titles_and_defaults(block: type[Block]) -> None:
     assert schema.get("required", []) in (["url"], [], ["private_key", "certificate"])
     secrets = {name.split(".")[0] for name in schema["secret_fields"]}
     assert secrets == {name for name, value in SAMPLES[block].items() if isinstance(value, SecretStr | SecretDict)}
+    for name, field in schema["properties"].items():
+        later = field["title"].split()[1:]
+        assert all(word[1:] == word[1:].lower() and word == word.lower() or word.isupper() for word in later), name
+        assert field["description"].endswith("."), name
 
 
 @pytest.mark.parametrize(
