@@ -60,6 +60,7 @@ class Sender:
         self._target = target
         self._host = target.host
         self._headers = {**target.headers(), "Accept-Encoding": "identity"}
+        self._proxy = http.proxy_for(target.host, target.proxy.get_secret_value())
         self._not_before = 0.0
 
     async def __aenter__(self) -> Self:
@@ -114,7 +115,7 @@ class Sender:
             data=body or None,
             headers={**self._headers, **headers},
             allow_redirects=False,
-            proxy=http.proxy_for(address, self._target.proxy.get_secret_value()),
+            proxy=self._proxy,
         )
         async with http.translated(self._host), asking as response:
             answer = await _beginning(response)

@@ -5,6 +5,7 @@
     outcomes/<key>                what became of the media of a shard
     indexes/<key>                 where the index of a shard is kept, for one exporter with its options
     exports/<key>                 the package that was made of just this content
+    pushes/<target>/              what an API was sent, in folders like those at a target that keeps files
 
 Whoever finds nothing here does the work again. What is found says nothing of what a platform holds now: that is asked
 by `flows.revision`.

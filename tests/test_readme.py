@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from exporters import registry
+from tests.fakes.receiver import receiving
+from tests.flows.harness import of_the_tests
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -106,3 +108,21 @@ def test_deployments_are_taken_by_a_server(tmp_path: Path, shell: dict[str, str]
 
     assert "on-demand" in output
     assert "IDAH" in output
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_several_targets_work_as_written(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The commands of the section on several targets deliver to a folder and to an API."""
+    section = README.partition("## To several targets, and to an API")[2].partition("\n## ")[0]
+    (example,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    server, key, *_ = commands(BLOCKS[1])
+    with receiving() as receiver:
+        written = example.replace("https://api.example.org", receiver.url)
+        script = "\n".join([f"{server.removesuffix('&')} > /dev/null 2>&1 &", WAIT, key, written])
+        output = run(script, tmp_path, {**of_the_tests(tmp_path), "PATH": shell["PATH"]})
+
+    assert f"sent to      {receiver.url}/datasets/{{dataset}}/entries/{{entry}}  (12 records accepted)" in output
+    assert len(list((tmp_path / "out").glob("street/*/receipt.json"))) == 1
+    assert {one.method for one in receiver.taken} == {"PUT"}
+    assert {one.headers["Authorization"] for one in receiver.taken} == {"Bearer ..."}
+    assert len(receiver.times_taken()) == 12

@@ -49,9 +49,11 @@ def line_of(number: int, padding: int = 0, dataset: str = "d1") -> bytes:
     return msgspec.json.encode({"id": f"e{number:06}", "dataset_id": dataset, "note": "x" * padding})
 
 
-def bench_of(folder: Path, lines: Iterable[bytes], removed: Sequence[str] = (), entries: int | None = None) -> Bench:
+def bench_of(
+    folder: Path, lines: Iterable[bytes], removed: Sequence[str] = (), entries: int | None = None, url: str = ""
+) -> Bench:
     """`lines` are written as they come: they may be more than fit into memory."""
-    workspace = Workspace(url=str(folder / "workspace"))
+    workspace = Workspace(url=url or str(folder / "workspace"))
     store = workspace.open()
     count = 0
 

@@ -280,6 +280,19 @@ def test_cut_otherwise(receiver: Receiver, bench: Bench) -> None:
     assert receiver.times_taken() == dict.fromkeys(ids(), 1)
 
 
+def test_books_in_a_bucket(receiver: Receiver, tmp_path: Path, s3: str) -> None:
+    """A workspace that several machines share keeps the books as well as a folder does."""
+    bench = bench_of(tmp_path, map(line_of, range(ENTRIES)), url=f"{s3}/work")
+    receiver.troubles += [Trouble(status=422, about="e000003"), Trouble(status=503, after=20, times=None)]
+    api = target(receiver, refused="set aside", attempts=1)
+    with pytest.raises(RetriableError):
+        bench.push(api)
+    assert [one["entry"] for one in bench.refused(api)] == ["e000003"]
+    receiver.troubles.clear()
+    assert bench.push(api).accepted == ENTRIES
+    assert receiver.times_taken() == dict.fromkeys(ids(), 1)
+
+
 @pytest.mark.parametrize("damage", [b"", b"{}", b'{"runs":[[0,5]', b'{"runs":[["a",1]]}'], ids=repr)
 def test_damaged_books(receiver: Receiver, bench: Bench, damage: bytes) -> None:
     """Where the books cannot be read, everything is sent again under the same keys: better twice than never."""

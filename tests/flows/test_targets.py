@@ -342,6 +342,7 @@ def test_on_the_command_line(receiver: Receiver, outhaul: Callable[..., tuple[in
 def test_secrets_are_nowhere(receiver: Receiver, platform: Platform, tmp_path: Path, fails: bool) -> None:
     """The secret of an API is in its requests and nowhere else, also when the API says it back while it refuses."""
     receiver.troubles.append(Trouble(status=400, body=f"bad token {CANARY}", times=None if fails else 2))
+    to = ["block:outhaul-http-target/api", str(tmp_path / "out")][:: -1 if fails else 1]  # in both parameters
     code = f"""
 import sys
 from flows.cli import main
@@ -352,8 +353,7 @@ HttpTarget(
     url="{receiver.url}/e/{{entry}}", auth="header", secret=sys.stdin.read(),
     refused="set aside", refused_limit=5,
 ).save("api")
-main(["export", "idah+{platform.source.url}", "--as", "jsonl", "--media", "none",
-      "--to", "block:outhaul-http-target/api", "--to", {str(tmp_path / "out")!r}])
+main(["export", "idah+{platform.source.url}", "--as", "jsonl", "--media", "none", "--to", {to[0]!r}, "--to", {to[1]!r}])
 """
     environment = {
         **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
