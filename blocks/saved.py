@@ -14,6 +14,7 @@ from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 from exporters.errors import RequestError, RetriableError
 
 PAGE = 100
+NOT_FOUND = 404
 
 
 def load_saved(kind: type[Block], name: str) -> Any:
@@ -54,8 +55,10 @@ def saved_names(kind: str) -> list[str]:
         while True:
             try:
                 page = client.read_block_documents_by_type(kind, offset=len(names), limit=PAGE, include_secrets=False)
-            except ObjectNotFound:
-                return []
+            except PrefectHTTPStatusError as error:
+                if error.response.status_code == NOT_FOUND:
+                    return []
+                raise
             names += [document.name or "" for document in page]
             if len(page) < PAGE:
                 return sorted(names)

@@ -10,6 +10,7 @@ import pytest
 
 from blocks.catalog import find_target
 from blocks.existing import KINDS, existing_place, split_existing
+from blocks.saved import saved_names
 from blocks.target import Target
 from exporters.errors import RequestError, RetriableError
 from tests.conformance.sources import CANARY
@@ -197,6 +198,11 @@ def test_on_the_command_line() -> None:
     assert (target.saved_block, target.url) == ("s3-bucket/team", "a/b")
     assert split_existing("gcp-credentials/team/bucket/x") == ("gcp-credentials/team", "bucket/x")
     assert split_existing("nightly") is split_existing("outhaul-target/nightly") is None
+
+
+def test_kinds_that_nobody_registered() -> None:
+    """Of a kind that the Prefect API has never heard of, no block is saved."""
+    assert saved_names("never-heard-of") == []
 
 
 def test_what_is_filled_in_comes_first() -> None:
