@@ -98,10 +98,10 @@ class Sender:
         """The status that the API has for this address, which need not exist.
 
         Raises:
-            RequestError: it refuses the credentials. RetriableError: it cannot be reached.
+            RequestError: it refuses the credentials, or lives elsewhere. RetriableError: it cannot be reached.
         """
         status, answer, _ = await self._ask("HEAD", address, b"", {})
-        if status in (401, 407):
+        if status in (401, 407) or 300 <= status < 400:
             self._raise_unless_refused(status, answer, None)
         return status
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -176,8 +177,9 @@ class HttpTarget(Block):
     def without_secrets(self, text: str) -> str:
         """What an API says, which may be what it was told."""
         secrets = {self._secret, self._basic if self.auth == "basic" else "", self.proxy.get_secret_value()}
-        for secret in sorted(filter(None, secrets), key=len, reverse=True):
-            text = text.replace(secret, "***")
+        forms = {form for one in secrets for form in (one, json.dumps(one)[1:-1], http.encoded(one))}
+        for form in sorted(filter(None, forms), key=len, reverse=True):
+            text = text.replace(form, "***")
         return text
 
     def guard(self) -> Guard:
@@ -213,6 +215,8 @@ class HttpTarget(Block):
         if re.search(r"[^!-~]", self.url.strip()):
             raise RequestError(f"{quoted(self.shown)} holds a character that stands in no URL; percent-encode it.")
         http.host_of(self.url)
+        if "@" in parts.netloc:
+            raise RequestError(f"{quoted(self.shown)} is given with a user; choose auth basic, and fill user in.")
         if _NAME.search(parts.netloc):
             raise RequestError(f"{quoted(self.shown)} has a name in braces in its host; they may stand behind it only.")
         known = NAMES if self.is_one_by_one else tuple(name for name in NAMES if name != "entry")

@@ -17,13 +17,7 @@ from exporters.errors import OuthaulError
 
 ACCEPTED = "accepted.json"
 
-
-class _Books(msgspec.Struct):
-    runs: list[tuple[int, int]]
-    round: int = 1
-
-
-_decode = msgspec.json.Decoder(_Books).decode
+_decode = msgspec.json.Decoder(list[tuple[int, int]]).decode
 
 
 class Accepted:
@@ -34,13 +28,9 @@ class Accepted:
         self._begins: list[int] = []
         self._ends: list[int] = []
         """Behind the last of each run."""
-        self.round = 1
-        """How often the export was begun from the start: part of its keys, or an API would take it for a repeat."""
         if storage.exists(self._path):
             with contextlib.suppress(OuthaulError, msgspec.MsgspecError):  # what cannot be read is sent again
-                books = _decode(storage.read(self._path))
-                self.round = books.round
-                for begin, end in books.runs:
+                for begin, end in _decode(storage.read(self._path)):
                     self._add(begin, end)
 
     def __contains__(self, number: int) -> bool:
@@ -50,11 +40,10 @@ class Accepted:
     def __len__(self) -> int:
         return sum(self._ends) - sum(self._begins)
 
-    def begin_again(self) -> None:
-        """Forget all of it, if anything was ever accepted."""
+    def forget(self) -> None:
+        """Begin anew."""
         if self._begins:
             self._begins, self._ends = [], []
-            self.round += 1
             self.save()
 
     def add(self, numbers: Iterable[int]) -> None:
@@ -62,8 +51,8 @@ class Accepted:
             self._add(number, number + 1)
 
     def save(self) -> None:
-        books = _Books(list(zip(self._begins, self._ends, strict=True)), self.round)
-        self._storage.write(self._path, [msgspec.json.encode(books)], durable=False)
+        runs = list(zip(self._begins, self._ends, strict=True))
+        self._storage.write(self._path, [msgspec.json.encode(runs)], durable=False)
 
     def _add(self, begin: int, end: int) -> None:
         first, last = bisect_left(self._ends, begin), bisect_right(self._begins, end)

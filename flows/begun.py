@@ -7,6 +7,7 @@ keys. And what a delta that was never ended has changed is not known: the next o
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
@@ -19,18 +20,39 @@ from flows.diff import delivered_lines
 from flows.policy import digest
 from flows.results import Plan
 
+REMEMBERED = 1000
+"""Exports whose rounds are."""
 UNCERTAIN = "uncertain"
 """Has a file for each delta that was begun, until it or a later one has ended."""
 
 
+class _Begun(msgspec.Struct):
+    """The export that was begun last, and how often each was begun anew, the last one last."""
+
+    export_id: str = ""
+    rounds: dict[str, int] = {}
+
+
+_decode = msgspec.json.Decoder(_Begun).decode
+
+
 def is_last(storage: Storage, plan: Plan, export_id: str) -> bool:
     """Whether no other export of this kind has been begun since this one."""
-    path = _path(plan)
-    return storage.exists(path) and storage.read(path).decode() == export_id
+    return _begun(storage, plan).export_id == export_id
 
 
-def begin(storage: Storage, plan: Plan, export_id: str) -> None:
-    storage.write(_path(plan), [export_id.encode()])
+def begin(storage: Storage, plan: Plan, export_id: str) -> int:
+    """Make this export the last one begun; returns how often it was begun anew.
+
+    That is part of its keys: when it comes round again, an API would take the same ones for a repeat.
+    """
+    begun = _begun(storage, plan)
+    if begun.export_id == export_id:
+        return begun.rounds.get(export_id, 1)
+    round_ = begun.rounds.pop(export_id, 0) + 1
+    rounds = dict([*list(begun.rounds.items())[1 - REMEMBERED :], (export_id, round_)])
+    storage.write(_path(plan), [msgspec.json.encode(_Begun(export_id, rounds))])
+    return round_
 
 
 def note_uncertain(storage: Storage, plan: Plan, export_id: str, entries: Iterable[tuple[str, str]]) -> None:
@@ -61,6 +83,13 @@ def known_lines(storage: Storage, name: str, since: str) -> Iterator[Line] | Non
 def _uncertain(storage: Storage, name: str) -> list[str]:
     folder = f"{name}/{UNCERTAIN}"
     return [f"{folder}/{path}" for path in storage.files(folder)]
+
+
+def _begun(storage: Storage, plan: Plan) -> _Begun:
+    path = _path(plan)
+    with contextlib.suppress(msgspec.MsgspecError):  # what cannot be read says nothing: all is sent again
+        return _decode(storage.read(path)) if storage.exists(path) else _Begun()
+    return _Begun()
 
 
 def _path(plan: Plan) -> str:

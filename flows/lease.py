@@ -37,13 +37,17 @@ def alone(
 
 
 def _keys(request: Request, source: AnySource, targets: Sequence[AnyTarget]) -> set[str]:
-    """What tells one export to each target from others before anything is known of its content."""
-    asked = request.model_dump(mode="json", exclude={"shard_entries", "full"})  # which say only how
     keys = set()
     for target in targets:
         with suppress(RequestError):  # it cannot be opened: plan says so, with all else that is wrong
-            keys.add(digest(source.identity(), asked, target.identity())[:40])
+            keys.add(_key(request, source, target))
     return keys
+
+
+def _key(request: Request, source: AnySource, target: AnyTarget) -> str:
+    """What tells one export to one target from others before anything is known of its content."""
+    asked = request.model_dump(mode="json", exclude={"shard_entries", "full"})  # which say only how
+    return digest(source.identity(), asked, target.identity())[:40]
 
 
 def _tell(text: str) -> None:

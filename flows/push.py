@@ -60,6 +60,7 @@ class Push:
         self._member = _records_file(package, plan, store)
         self._records = records_of(package, self._member, store.storage)
         self._accepted = Accepted(storage, folder)
+        self._round = 1
         self._had = self._refused_count = 0
         self._seen = self.sent_bytes = 0
         self._refused: dict[tuple[str, str], bool] = {}
@@ -115,13 +116,12 @@ class Push:
 
     def _begin(self) -> None:
         storage, plan, export_id = self._storage, self._plan, self._package.export_id
-        if is_last(storage, plan, export_id):
-            return
-        self._accepted.begin_again()
-        if plan.since is not None:
-            records = records_of(self._package, self._member, self._store.storage)
-            note_uncertain(storage, plan, export_id, ((record.dataset, record.entry) for record in records))
-        begin(storage, plan, export_id)
+        if not is_last(storage, plan, export_id):
+            self._accepted.forget()
+            if plan.since is not None:
+                records = records_of(self._package, self._member, self._store.storage)
+                note_uncertain(storage, plan, export_id, ((record.dataset, record.entry) for record in records))
+        self._round = begin(storage, plan, export_id)
 
     async def _push(self) -> None:
         orders = orders_of(self._counted(), self._target)
@@ -147,7 +147,7 @@ class Push:
 
     async def _send(self, sender: Sender, order: Order) -> list[Answer]:
         try:
-            request = order.request(self._target, self._plan, self._package.export_id, self._accepted.round)
+            request = order.request(self._target, self._plan, self._package.export_id, self._round)
         except ValueError as error:
             return [Answer(order, Refusal(0, str(error)), "")]
         refusal = await sender.send(request)

@@ -52,6 +52,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "half a brace": ({"url": "https://a.org/{entry"}, "has a brace without its other half"),
     "a space": ({"url": "https://a.org/a b"}, "holds a character that stands in no URL"),
     "a port that is none": ({"url": "https://a.org:port/"}, "is not a valid address"),
+    "a user": ({"url": "https://me@a.org/"}, "is given with a user; choose auth basic"),
     "a password": ({"url": "https://u:p@a.org/"}, "A secret in a URL is seen by everyone"),
     "to delete nothing": ({"removed": "delete"}, "does not say which entry"),
     "no secret": ({"auth": "bearer"}, "The block says auth bearer, but has no secret"),
@@ -133,6 +134,17 @@ def test_check_says_that_nobody_is_there() -> None:
         ) as no:
             made.check_writable()
     assert CANARY not in str(no.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "sentence"),
+    [(401, "it refused the credentials"), (308, "it redirects elsewhere, which is not followed")],
+)
+def test_check_says_that_it_does_not_let_us_in(receiver: Receiver, status: int, sentence: str) -> None:
+    """What would end every run is found out before one begins."""
+    receiver.troubles.append(Trouble(status=status, heads=True))
+    with pytest.raises(RequestError, match=sentence):
+        target(receiver).check()
 
 
 # Answers
@@ -247,6 +259,9 @@ def test_secrets_that_are_said_back(receiver: Receiver) -> None:
     receiver.troubles.append(Trouble(status=400, body=f"bad: Basic {basic} / {CANARY}"))
     made = HttpTarget(url=f"{receiver.url}/x", auth="basic", user="me", secret=SecretStr(CANARY))
     assert send(made) == Refusal(400, "bad: Basic *** / ***")
+    receiver.troubles.append(Trouble(status=400, body='{"token": "a\\"\\u00fc/b"} a%22%C3%BC%2Fb'))
+    made = HttpTarget(url=f"{receiver.url}/x", auth="header", secret=SecretStr('a"ü/b'))
+    assert send(made) == Refusal(400, '{"token": "***"} ***')
 
 
 def test_control_characters_are_shown(receiver: Receiver) -> None:

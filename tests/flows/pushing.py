@@ -20,7 +20,8 @@ from flows.push import Push
 from flows.results import Package, Plan, Records, Request
 from flows.targets import place_of
 
-FOLDER = "street/0123456789abcdef0123"
+EXPORT_ID = "0123456789abcdef0123"
+FOLDER = f"street/{EXPORT_ID}"
 
 
 @dataclass
@@ -39,7 +40,9 @@ class Bench:
         return place_of(target, self.workspace)
 
     def push(self, target: HttpTarget) -> Records:
-        return Push(self.package, self.plan, target, self.place(target), FOLDER, self.store).run()
+        return Push(
+            self.package, self.plan, target, self.place(target), f"street/{self.package.export_id}", self.store
+        ).run()
 
     def refused(self, target: HttpTarget) -> list[dict[str, object]]:
         return [json.loads(line) for line in self.place(target).read(f"{FOLDER}/refused.jsonl").splitlines()]
@@ -50,7 +53,12 @@ def line_of(number: int, padding: int = 0, dataset: str = "d1") -> bytes:
 
 
 def bench_of(
-    folder: Path, lines: Iterable[bytes], removed: Sequence[str] = (), entries: int | None = None, url: str = ""
+    folder: Path,
+    lines: Iterable[bytes],
+    removed: Sequence[str] = (),
+    entries: int | None = None,
+    url: str = "",
+    export_id: str = EXPORT_ID,
 ) -> Bench:
     """`lines` are written as they come: they may be more than fit into memory."""
     workspace = Workspace(url=url or str(folder / "workspace"))
@@ -63,13 +71,13 @@ def bench_of(
             count += 1
             yield line + b"\n"
 
-    size, sha256 = store.storage.write("parts/records", counted())
-    member = Member("entries.jsonl", size, sha256, 0, (Run("parts/records"),))
+    size, sha256 = store.storage.write(f"parts/{export_id}", counted())
+    member = Member("entries.jsonl", size, sha256, 0, (Run(f"parts/{export_id}"),))
     index, _ = store.save_lines([msgspec.json.encode(member)])
     described = (Line("d1", f"e{number:06}", "ab", {}) for number in range(min(count, 100)))
     contents, _ = store.save_lines(map(msgspec.json.encode, described))
     package = Package(
-        export_id="0123456789abcdef0123",
+        export_id=export_id,
         index=index,
         contents=contents,
         files=1,

@@ -17,8 +17,9 @@ from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY
 from blocks.target import Target
 from blocks.workspace import Workspace
+from exporters.errors import BusyError
 from flows.cli import main
-from flows.lease import _key
+from flows.lease import _key, alone
 from flows.results import Request
 from tests.flows.harness import Exports, Platform
 from tests.flows.recovery import Job, running
@@ -101,6 +102,19 @@ def test_what_tells_exports_apart(tmp_path: Path, changes: dict[str, Any], is_sa
     one, other = Request(), Request(**changes)
     assert (_key(one, source, target) == _key(other, source, target)) is is_same
     assert _key(one, source, Target(url=str(tmp_path / "elsewhere"))) != _key(one, source, target)
+
+
+def test_runs_that_share_a_target(tmp_path: Path) -> None:
+    """One export to two targets and to one of them is at work in the same place, so one of both works."""
+    source, workspace = find_source(f"folder:{tmp_path}"), Workspace(url=str(tmp_path / "workspace"))
+    first, second, third = (Target(url=str(tmp_path / name)) for name in ("one", "two", "three"))
+    with alone(Request(), source, [first, second], workspace, "refuse"):
+        for one in (first, second):
+            with pytest.raises(BusyError), alone(Request(), source, [third, one], workspace, "refuse"):
+                pass
+        with alone(Request(), source, [third], workspace, "refuse"):
+            pass
+    assert leases(workspace.open()) == []
 
 
 def test_a_refusal_is_one_line_and_status_2(outhaul: Run, tmp_path: Path) -> None:
