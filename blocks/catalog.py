@@ -18,12 +18,14 @@ from blocks.target import Target
 from blocks.upd import UpdSource
 from blocks.urls import refuse_credentials
 from blocks.workspace import Workspace
-from exporters.errors import RequestError
+from exporters.errors import RequestError, unknown_name
 from exporters.validation import wrong_values
 
 AnySource = IdahSource | AngoSource | FolderSource | UpdSource
 SOURCES: tuple[type[AnySource], ...] = (IdahSource, AngoSource, FolderSource, UpdSource)
-BLOCKS: tuple[type[Block], ...] = (*SOURCES, Target, Workspace, SigningKey)
+AnyTarget = Target
+TARGETS: tuple[type[AnyTarget], ...] = (Target,)
+BLOCKS: tuple[type[Block], ...] = (*SOURCES, *TARGETS, Workspace, SigningKey)
 
 SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH or upd:FILE"
 FROM_ENVIRONMENT = (
@@ -81,8 +83,10 @@ def _from_environment(
         ) from None
 
 
-def find_target(text: str) -> Target:
-    """The target that `--to` names: a URL, a path, or `block:NAME` for a saved one.
+def find_target(text: str) -> AnyTarget:
+    """The target that `--to` names: a URL, a path, or a saved one.
+
+    `block:NAME` is one of the kind that takes any URL, `block:KIND/NAME` of whichever.
 
     Raises:
         RequestError: there is no such block, or the URL holds a password.
@@ -90,7 +94,11 @@ def find_target(text: str) -> Target:
     if not text.strip():
         raise RequestError("--to is empty; give a path, a URL, or block:NAME.")
     if text.startswith(SAVED):
-        target: Target = load_saved(Target, text.removeprefix(SAVED).removeprefix(f"{Target.get_block_type_slug()}/"))
+        kind, slash, name = text.removeprefix(SAVED).rpartition("/")
+        by_kind: dict[str, type[AnyTarget]] = {one.get_block_type_slug(): one for one in TARGETS}
+        if slash and kind not in by_kind:
+            raise unknown_name("kind of target", kind, by_kind, where="saved blocks")
+        target: AnyTarget = load_saved(by_kind[kind] if slash else Target, name)
         return target
     refuse_credentials(text)
     return Target(url=_expanded(text))
@@ -121,4 +129,4 @@ def _expanded(text: str) -> str:
     return text if "://" in text else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - text, not a path yet
 
 
-__all__ = ["BLOCKS", "AnySource", "Source", "find_source", "find_target", "find_workspace"]
+__all__ = ["BLOCKS", "AnySource", "AnyTarget", "Source", "find_source", "find_target", "find_workspace"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from prefect.blocks.core import Block
@@ -12,7 +13,29 @@ from blocks.storage import Storage
 from blocks.urls import refuse_credentials
 
 
-class Target(Block):
+class StorageTarget(Block, ABC):
+    """What every target has in common that keeps files: a storage, of which all else is asked."""
+
+    @abstractmethod
+    def storage(self) -> Storage:
+        """Open it.
+
+        Raises:
+            RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
+        """
+
+    def check_writable(self) -> None:
+        """Raise RequestError, saying what is wrong, unless an export can be delivered there."""
+        self.storage().check_writable()
+
+    def identity(self) -> dict[str, Any]:
+        """What tells this place from others, without a secret."""
+        place = self.storage()
+        endpoint = str(getattr(place.fs, "endpoint_url", None) or "")
+        return {"protocol": place.fs.protocol, "endpoint": endpoint, "root": place.root}
+
+
+class Target(StorageTarget):
     """A folder or bucket that exports are delivered to.
 
     Example:
@@ -41,11 +64,6 @@ class Target(Block):
     )
 
     def storage(self) -> Storage:
-        """Open it.
-
-        Raises:
-            RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
-        """
         refuse_credentials(self.url)
         options: dict[str, Any] = dict(self.options.get_secret_value())
         if self.endpoint_url:

@@ -11,9 +11,8 @@ from typing import Any
 import msgspec
 from pydantic import ValidationError
 
-from blocks.catalog import AnySource, find_source, find_target, find_workspace
+from blocks.catalog import AnySource, AnyTarget, find_source, find_target, find_workspace
 from blocks.source import parse_where
-from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import FatalError, RequestError
 from exporters.errors import BusyError
@@ -47,7 +46,7 @@ def export_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
 def run(
     request: Request,
     source: AnySource,
-    target: Target,
+    target: AnyTarget,
     workspace: Workspace,
     *,
     wants_bars: bool = True,

@@ -12,10 +12,10 @@ import orjson
 from prefect import task
 from prefect.runtime import flow_run, task_run
 
+from blocks.catalog import AnyTarget
 from blocks.leftovers import sweep_target
 from blocks.storage import Storage
 from blocks.store import Store
-from blocks.target import Target
 from blocks.workspace import Workspace
 from flows import progress
 from flows.archive import tar_stream, zip_stream
@@ -44,7 +44,7 @@ STREAMS = {"zip": zip_stream, "tar": tar_stream}
 
 
 @task(name="deliver", task_run_name="deliver", **PATIENT)
-def deliver(package: Package, plan: Plan, target: Target, keep: int, workspace: Workspace) -> Delivery:
+def deliver(package: Package, plan: Plan, target: AnyTarget, keep: int, workspace: Workspace) -> Delivery:
     """Deliver a package unless it lies there already, then let older ones go, if only so many are to be kept.
 
     The archive is made while it is uploaded; holds one chunk.

@@ -26,9 +26,8 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from pydantic import Field
 
 from blocks import stopping
-from blocks.catalog import AnySource
+from blocks.catalog import AnySource, AnyTarget
 from blocks.lease import IfRunning
-from blocks.target import Target
 from blocks.workspace import Workspace
 from flows.contextual import ON_ITS_OWN, is_contextual, run_exporter
 from flows.deliver import deliver
@@ -59,7 +58,7 @@ def _run_name() -> str:
 @flow(name="export", flow_run_name=_run_name, task_runner=ThreadPoolTaskRunner(max_workers=4))  # type: ignore[arg-type]
 def export(
     source: AnySource,
-    target: Target,
+    target: AnyTarget,
     datasets: list[str] = Field(
         default=[], description="Ids or names; none: all of a folder, the only one of a platform."
     ),
@@ -123,7 +122,7 @@ def _convert(
     plan: Plan,
     fetched: Sequence[FetchedShard],
     downloading: Sequence[Downloading | FetchedMedia],
-    target: Target,
+    target: AnyTarget,
     workspace: Workspace,
 ) -> tuple[Surveyed, list[ConvertedShard]]:
     """What an exporter makes of all shards; done again where the workspace has lost what is remembered of it."""

@@ -8,10 +8,9 @@ from contextlib import contextmanager
 
 from prefect.logging import get_run_logger
 
-from blocks.catalog import AnySource
+from blocks.catalog import AnySource, AnyTarget
 from blocks.lease import IfRunning, holding
 from blocks.leftovers import sweep_workspace
-from blocks.target import Target
 from blocks.workspace import Workspace
 from flows import progress
 from flows.policy import digest
@@ -20,7 +19,7 @@ from flows.results import Request
 
 @contextmanager
 def alone(
-    request: Request, source: AnySource, target: Target, workspace: Workspace, if_running: IfRunning
+    request: Request, source: AnySource, target: AnyTarget, workspace: Workspace, if_running: IfRunning
 ) -> Iterator[None]:
     """Be the only run in this workspace that makes this export, meanwhile.
 
@@ -33,11 +32,10 @@ def alone(
         yield
 
 
-def _key(request: Request, source: AnySource, target: Target) -> str:
+def _key(request: Request, source: AnySource, target: AnyTarget) -> str:
     """What tells one export from others before anything is known of its content."""
     asked = request.model_dump(mode="json", exclude={"shard_entries", "full"})  # which say only how
-    place = target.storage()
-    return digest(source.identity(), asked, target.endpoint_url, place.fs.protocol, place.root)[:40]
+    return digest(source.identity(), asked, target.identity())[:40]
 
 
 def _tell(text: str) -> None:

@@ -10,9 +10,8 @@ from typing import Any
 
 from prefect import task
 
-from blocks.catalog import AnySource
+from blocks.catalog import AnySource, AnyTarget
 from blocks.source import parse_where
-from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import BaseExporter, Exporter, RequestError, read_options, registry
 from exporters.classes import build_class_map, refuse_clashes
@@ -43,7 +42,7 @@ class Checked:
     warnings: tuple[str, ...]
 
 
-def check(request: Request, source: AnySource, target: Target) -> Checked:
+def check(request: Request, source: AnySource, target: AnyTarget) -> Checked:
     """Ask everybody concerned whether this can be done, and say all that is wrong at once, a line each.
 
     Raises:
@@ -65,7 +64,7 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
     where = asked(lambda: parse_where(request.where), {})
     asked(lambda: source.check_filters(where))
     asked(lambda: source.check_sort(request.sort))
-    asked(lambda: target.storage().check_writable())
+    asked(target.check_writable)
     datasets: list[Dataset] = asked(lambda: source.choose(request.datasets, where), [])
     warnings = list(registry.problems)
     if exporter and options:
@@ -91,12 +90,12 @@ def check(request: Request, source: AnySource, target: Target) -> Checked:
 
 
 @task(name="plan", task_run_name="plan", **PATIENT)
-def plan_export(request: Request, source: AnySource, target: Target, workspace: Workspace) -> Plan:
+def plan_export(request: Request, source: AnySource, target: AnyTarget, workspace: Workspace) -> Plan:
     """Check the request, list the entries, and cut them into shards. A second run lists again: platforms change."""
     return make_plan(request, source, target, workspace)
 
 
-def make_plan(request: Request, source: AnySource, target: Target, workspace: Workspace) -> Plan:
+def make_plan(request: Request, source: AnySource, target: AnyTarget, workspace: Workspace) -> Plan:
     checked = check(request, source, target)
     store = workspace.open()
     shards: list[ShardPlan] = []

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from prefect import task
 
-from blocks.target import Target
+from blocks.catalog import AnyTarget
 from blocks.workspace import Workspace
 from exporters.classes import ExportClass
 from exporters.model import EMPTY, encode
@@ -40,7 +40,7 @@ class Surveyed:
 
 
 @task(name="survey", task_run_name="survey", **PATIENT)
-def take_survey(plan: Plan, fetched: Sequence[FetchedShard], target: Target, workspace: Workspace) -> Surveyed:
+def take_survey(plan: Plan, fetched: Sequence[FetchedShard], target: AnyTarget, workspace: Workspace) -> Surveyed:
     store = workspace.open()
     exporter = plan.exporter()
     indexes = (store.storage.read(shard.index) for shard in fetched)

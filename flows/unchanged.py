@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
-from blocks.target import Target
+from blocks.catalog import AnyTarget
 from blocks.workspace import Workspace
 from flows.deliver import deliver_again
 from flows.memory import recall_export
@@ -13,7 +13,7 @@ from flows.results import Plan, Summary
 
 
 @task(name="compare", task_run_name="compare", **PATIENT)
-def find_delivered(plan: Plan, target: Target, workspace: Workspace) -> Summary | None:
+def find_delivered(plan: Plan, target: AnyTarget, workspace: Workspace) -> Summary | None:
     """What was delivered earlier of just this; None when the run has to go on, if only to deliver it here too."""
     made = recall_export(plan, workspace.open())
     delivery = made and deliver_again(made.package, plan, target.storage())

@@ -222,3 +222,5 @@ def test_saved_blocks_that_do_not_exist() -> None:
     for text in ("block:", "block:idah/x"):
         with pytest.raises(RequestError):
             find_target(text)
+    with pytest.raises(RequestError, match=r"There is no kind of target 'outhaul-targets'.*did you mean 'outhaul-tar"):
+        find_target("block:outhaul-targets/nightly")
