@@ -35,12 +35,14 @@ class Sink:
     async def post(self, request: web.Request) -> web.Response:
         body = await request.read()
         if "uploads" in request.query:
-            return _answer(f"<InitiateMultipartUploadResult><UploadId>{next(self._numbers)}</UploadId></InitiateMultipartUploadResult>")
+            return _answer(
+                f"<InitiateMultipartUploadResult><UploadId>{next(self._numbers)}</UploadId></InitiateMultipartUploadResult>"
+            )
         if "delete" in request.query:
             return _answer("<DeleteResult></DeleteResult>")
         assert b"CompleteMultipartUpload" in body
         self._sizes[request.path] = sum(self._parts.pop(request.query["uploadId"]).values())
-        return _answer("<CompleteMultipartUploadResult><ETag>\"0-1\"</ETag></CompleteMultipartUploadResult>")
+        return _answer('<CompleteMultipartUploadResult><ETag>"0-1"</ETag></CompleteMultipartUploadResult>')
 
     async def head(self, request: web.Request) -> web.Response:
         size = self._sizes.get(request.path)
