@@ -1,6 +1,6 @@
 """An S3 lookalike that drops what it is sent: against it the client is what takes the time, not the store.
 
-    python -m tests.benchmarks.s3_sink PORT
+    python -m tests.fakes.s3_sink PORT
 
 It reads no signature and keeps no byte, only how many there were of each object, so that who looks finds it whole.
 """
