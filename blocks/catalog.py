@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from blocks.ango import AngoSource
 from blocks.folder import FolderSource
+from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
 from blocks.saved import load_saved
 from blocks.signing import SigningKey
@@ -23,8 +24,8 @@ from exporters.validation import wrong_values
 
 AnySource = IdahSource | AngoSource | FolderSource | UpdSource
 SOURCES: tuple[type[AnySource], ...] = (IdahSource, AngoSource, FolderSource, UpdSource)
-AnyTarget = Target
-TARGETS: tuple[type[AnyTarget], ...] = (Target,)
+AnyTarget = Target | HttpTarget
+TARGETS: tuple[type[AnyTarget], ...] = (Target, HttpTarget)
 BLOCKS: tuple[type[Block], ...] = (*SOURCES, *TARGETS, Workspace, SigningKey)
 
 SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH or upd:FILE"

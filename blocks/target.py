@@ -28,6 +28,11 @@ class StorageTarget(Block, ABC):
         """Raise RequestError, saying what is wrong, unless an export can be delivered there."""
         self.storage().check_writable()
 
+    @property
+    def shown(self) -> str:
+        """Its URL as it may be shown."""
+        return self.storage().shown
+
     def identity(self) -> dict[str, Any]:
         """What tells this place from others, without a secret."""
         place = self.storage()

@@ -34,5 +34,10 @@ class Workspace(Block):
     )
 
     def open(self) -> Store:
+        return Store(self.folder())
+
+    def folder(self, path: str = "") -> Storage:
+        """A place below it, or itself."""
         refuse_credentials(self.url)
-        return Store(Storage(self.url, self.options.get_secret_value()))
+        url = f"{self.url.rstrip('/')}/{path}" if path else self.url
+        return Storage(url, self.options.get_secret_value())

@@ -29,6 +29,8 @@ class BaseExporter(ABC, Generic[Options]):
     """Raised whenever the same entries would give other bytes."""
     holds: ClassVar[Holds]
     options: type[Options]
+    records: ClassVar[str] = ""
+    """The file of its package that has a record with `id` and `dataset_id` a line for each entry; empty: none has."""
 
     def check_installed(self) -> None:
         """Raise RequestError, saying what to install, when a package that this format needs is missing."""

@@ -2,8 +2,9 @@
 
 OuthaulError
 ├── FatalError          stop: trying again changes nothing
-│   └── RequestError    what was asked for is wrong; nothing was fetched, nothing was delivered
-│       └── BusyError   somebody else is at it; ask again when they have ended
+│   ├── RequestError    what was asked for is wrong; nothing was fetched, nothing was delivered
+│   │   └── BusyError   somebody else is at it; ask again when they have ended
+│   └── UndeliveredError    some of several targets did not get the export; ask again, for what is missing
 ├── RetriableError      try again, after `delay_seconds` if the far end said so
 └── SkippableError      one entry cannot be exported; the `--on-error` policy decides whether the others are
 
@@ -14,7 +15,7 @@ results and exceptions of tasks travel between processes.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 LONGEST_SAID = 300
 """Characters of what somebody else's code says of its failure; more is cut."""
@@ -34,6 +35,23 @@ class RequestError(FatalError):
 
 class BusyError(RequestError):
     """What was asked for is right, but somebody else is at it."""
+
+
+class UndeliveredError(FatalError):
+    """Of several targets some did not get the export.
+
+    Args:
+        message: which, and why.
+        targets: for each of them in their order what it got, as JSON.
+    """
+
+    def __init__(self, message: str, targets: Sequence[Mapping[str, object]]) -> None:
+        super().__init__(message, targets)
+        self.message = message
+        self.targets = targets
+
+    def __str__(self) -> str:
+        return self.message
 
 
 class RetriableError(OuthaulError):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
-from exporters.errors import OuthaulError, RequestError
+from exporters.errors import OuthaulError, RequestError, UndeliveredError
 
 FAILED, WRONG_REQUEST, INTERRUPTED = 1, 2, 130
 
@@ -39,10 +39,11 @@ COMMANDS = {
 EPILOG = """\
 SOURCE is a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH, or upd:FILE.
 Secrets come from a saved block or the environment: OUTHAUL_API_KEY, or OUTHAUL_EMAIL and OUTHAUL_PASSWORD.
-URL is a path or anything fsspec reaches (s3://bucket/folder, with AWS_* variables), or block:NAME for a saved target.
+URL is a path or anything fsspec reaches (s3://bucket/folder, with AWS_* variables), or a saved target:
+block:NAME, or block:KIND/NAME such as block:outhaul-http-target/catalogue for an API.
 
 exit status: 0 all delivered, 1 failed, 2 the request was wrong and nothing was fetched,
-             3 delivered with entries left out under --on-error skip
+             3 delivered with entries left out under --on-error skip, or with records that an API refused
 """
 
 
@@ -60,6 +61,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     except OuthaulError as error:
         status = WRONG_REQUEST if isinstance(error, RequestError) else FAILED
         text, document = "", {"error": str(error), "exit_status": status}
+        if isinstance(error, UndeliveredError):
+            document["targets"] = error.targets
         for line in str(error).splitlines():
             print(f"outhaul: {line}", file=sys.stderr)
     except Exception as error:
@@ -160,7 +163,9 @@ def _add_export(commands: Any) -> None:
     command.add_argument(
         "--as", dest="format", metavar="FORMAT", default="coco", help="see outhaul formats (default: coco)"
     )
-    command.add_argument("--to", metavar="URL", required=True, help="where to deliver")
+    command.add_argument(
+        "--to", metavar="URL", action="append", required=True, help="where to deliver; may be given again"
+    )
     command.add_argument("--where", **again, help="a filter on entries, such as status=completed; may be given again")
     command.add_argument(
         "--sort", metavar="NAME", default="", help="order of the entries, -NAME backwards (default: by id)"

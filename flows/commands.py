@@ -28,25 +28,22 @@ DELIVERED, DELIVERED_WITH_FAULTS = 0, 3
 def export_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     """Carry out `outhaul export`; returns exit status, text for people, and the object for `--json`."""
     request = read_request(arguments)
-    source, target, workspace = (
-        find_source(arguments.source),
-        find_target(arguments.to),
-        find_workspace(arguments.workspace),
-    )
+    source, workspace = find_source(arguments.source), find_workspace(arguments.workspace)
+    targets = [find_target(to) for to in arguments.to]
     if arguments.dry_run:
-        plan = make_plan(request, source, target, workspace)
+        plan = make_plan(request, source, targets, workspace)
         return DELIVERED, display.plan_text(plan), plan_object(plan)
-    warn(check(request, source, target).warnings)
+    warn(check(request, source, targets).warnings)
     manner = {"keep": arguments.keep, "if_running": arguments.if_running}
-    summary = run(request, source, target, workspace, wants_bars=not arguments.json, **manner)
-    status = DELIVERED_WITH_FAULTS if summary.tally.has_faults else DELIVERED
+    summary = run(request, source, targets, workspace, wants_bars=not arguments.json, **manner)
+    status = DELIVERED_WITH_FAULTS if summary.has_faults else DELIVERED
     return status, display.summary_text(summary), summary_object(summary)
 
 
 def run(
     request: Request,
     source: AnySource,
-    target: AnyTarget,
+    targets: Sequence[AnyTarget],
     workspace: Workspace,
     *,
     wants_bars: bool = True,
@@ -55,10 +52,11 @@ def run(
     """Run the flow here, with a Prefect API of its own unless one is configured; `manner` is what else it takes."""
     from flows.export import export  # noqa: PLC0415 - a refused request need not wait for it
 
-    parameters = {**manner, **request.parameters()}
+    first, *more = targets
+    parameters = {**manner, **request.parameters(), "more_targets": more}
     with display.watching(wants_bars=wants_bars):
         try:
-            summary: Summary = export(source=source, target=target, workspace=workspace, **parameters)
+            summary: Summary = export(source=source, target=first, workspace=workspace, **parameters)
         except BusyError:
             raise
         except RequestError as error:  # found after the checks: something was fetched, so it is a failure now
@@ -118,6 +116,7 @@ def summary_object(summary: Summary) -> dict[str, Any]:
     delivery = summary.delivery
     return {
         **delivery.model_dump(mode="json"),
+        "targets": [one.model_dump(mode="json") for one in summary.deliveries],
         "name": summary.plan.name,
         "exporter": summary.plan.request.exporter,
         "counts": counts(summary.tally),

@@ -2,10 +2,13 @@
 
 What a reader of the target can see at any moment: a folder without a receipt is not an export yet, whatever lies in it.
 A folder with one is whole, and is never touched again: delivering the same export a second time moves nothing.
+
+An API that records are sent to keeps no such folder; the workspace does, with all but the package in it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 import orjson
@@ -13,12 +16,14 @@ from prefect import task
 from prefect.runtime import flow_run, task_run
 
 from blocks.catalog import AnyTarget
+from blocks.http_target import HttpTarget
 from blocks.leftovers import sweep_target
 from blocks.storage import Storage
 from blocks.store import Store
 from blocks.workspace import Workspace
 from flows import progress
 from flows.archive import tar_stream, zip_stream
+from flows.begun import is_last, settle
 from flows.contents import CONTENTS, decode_line
 from flows.diff import compare, delivered_lines
 from flows.fetch import load_datasets
@@ -35,12 +40,16 @@ from flows.manifest import (
     receipt,
 )
 from flows.policy import PATIENT
+from flows.push import Push
 from flows.put import Moved, counted, index_of, put, put_directory
-from flows.results import Changes, Delivery, Package, Plan
+from flows.results import Changes, Delivery, Package, Plan, Records
 from flows.retention import keep_latest
+from flows.targets import place_of
 
 NOTHING = Moved(0, 0)
 STREAMS = {"zip": zip_stream, "tar": tar_stream}
+PUSHED = "records"
+"""The kind of a package that was sent record by record."""
 
 
 @task(name="deliver", task_run_name="deliver", **PATIENT)
@@ -49,49 +58,71 @@ def deliver(package: Package, plan: Plan, target: AnyTarget, keep: int, workspac
 
     The archive is made while it is uploaded; holds one chunk.
     """
-    storage, store = target.storage(), workspace.open()
+    storage, store = place_of(target, workspace), workspace.open()
     if plan.since and not package.tally.went_out.get("entries") and not package.removed:
         same = package.model_copy(update={"export_id": plan.since})  # nothing has changed: that one still holds
-        if found := deliver_again(same, plan, storage):
+        if found := deliver_again(same, plan, target, storage):
             return found
-    if found := deliver_again(package, plan, storage):
+    if found := deliver_again(package, plan, target, storage):
         return found
-    delivery = _deliver(package, plan, storage, store)
+    delivery = _deliver(package, plan, target, storage, store)
     _point_at(package, plan, storage)
+    if isinstance(target, HttpTarget):
+        settle(storage, plan.name)
     keep_latest(storage, plan.name, keep)
     return delivery
 
 
-def deliver_again(package: Package, plan: Plan, storage: Storage) -> Delivery | None:
-    """Point at a package that lies at the target already; None when it does not."""
-    packed = delivered_already(storage, f"{plan.name}/{package.export_id}")
-    if packed is None:
+def deliver_again(package: Package, plan: Plan, target: AnyTarget, storage: Storage) -> Delivery | None:
+    """Point at a package that lies at the target already; None when it does not.
+
+    Nor does it lie at an API that did not accept all of it, or was sent another one since.
+    """
+    path = f"{plan.name}/{package.export_id}/{RECEIPT}"
+    if not storage.exists(path):
+        return None
+    found = decode_receipt(storage.read(path))
+    records = Records.model_validate(found.records) if found.records else None
+    if records and (records.refused or not is_last(storage, plan, package.export_id)):
         return None
     _point_at(package, plan, storage)
-    return _delivery(package, plan, storage, packed, was_there=True)
+    return _delivery(package, plan, target, storage, found.package, records=records, was_there=True)
 
 
-def _deliver(package: Package, plan: Plan, storage: Storage, store: Store) -> Delivery:
+def _deliver(package: Package, plan: Plan, target: AnyTarget, storage: Storage, store: Store) -> Delivery:
     """Put package, contents, manifest and receipt, in this order."""
     started = datetime.now(UTC)
     folder = f"{plan.name}/{package.export_id}"
     former = latest_export(storage, f"{plan.name}/")
-    progress.expect("deliver", package.bytes)
+    if not isinstance(target, HttpTarget):
+        progress.expect("deliver", package.bytes)
     sweep_target(storage, folder, is_first=task_run.run_count == 1)
-    if plan.request.package == "directory":
+    described: Iterable[bytes] = store.load_lines(package.contents)
+    records = None
+    if isinstance(target, HttpTarget):
+        push = Push(package, plan, target, storage, folder, store)
+        records = push.run()
+        packed = PackedFile(PUSHED, size=push.member.size, sha256=push.member.sha256)
+        moved, described = Moved(0, push.sent_bytes), push.described(described)
+    elif plan.request.package == "directory":
         packed, moved = PackedFile("directory"), put_directory(index_of(package, store), folder, former, storage, store)
     else:
         packed = _put_archive(package, plan, folder, storage, store)
         moved = Moved(1, packed.size)
-    described = (line + b"\n" for line in store.load_lines(package.contents))
-    contents = ListedFile(CONTENTS, *put(storage, f"{folder}/{CONTENTS}", described))
+    contents = ListedFile(CONTENTS, *put(storage, f"{folder}/{CONTENTS}", (line + b"\n" for line in described)))
     chunks = manifest_chunks(plan, package, packed, contents, load_datasets(plan, store), index_of(package, store))
     manifest = ListedFile(MANIFEST, *put(storage, f"{folder}/{MANIFEST}", chunks))
     changes = _changes(package, plan, former, storage, store)
+    delivery = _delivery(
+        package, plan, target, storage, packed, moved=moved, changes=changes, records=records, was_there=False
+    )
     times = (started, datetime.now(UTC))
-    link = storage.shown_path(f"{folder}/{packed.file}".rstrip("/"))
-    storage.create(f"{folder}/{RECEIPT}", receipt(package, packed, manifest, changes, flow_run.id or "", times, link))
-    return _delivery(package, plan, storage, packed, moved=moved, changes=changes, was_there=False)
+    said = receipt(package, packed, manifest, changes, flow_run.id or "", times, delivery.link, records)
+    if records:
+        storage.write(f"{folder}/{RECEIPT}", [said])  # one that tells of refused records is followed by a better one
+    else:
+        storage.create(f"{folder}/{RECEIPT}", said)
+    return delivery
 
 
 def _changes(package: Package, plan: Plan, former: str, storage: Storage, store: Store) -> Changes | None:
@@ -99,13 +130,6 @@ def _changes(package: Package, plan: Plan, former: str, storage: Storage, store:
     if before is None:
         return None
     return compare(before, map(decode_line, store.load_lines(package.contents)), since=former)
-
-
-def delivered_already(storage: Storage, folder: str) -> PackedFile | None:
-    """The package in a folder that has a receipt; None when there is none."""
-    if not storage.exists(f"{folder}/{RECEIPT}"):
-        return None
-    return decode_receipt(storage.read(f"{folder}/{RECEIPT}")).package
 
 
 def _put_archive(package: Package, plan: Plan, folder: str, storage: Storage, store: Store) -> PackedFile:
@@ -128,23 +152,26 @@ def _point_at(package: Package, plan: Plan, storage: Storage) -> None:
 def _delivery(
     package: Package,
     plan: Plan,
+    target: AnyTarget,
     storage: Storage,
     packed: PackedFile,
     *,
     was_there: bool,
     moved: Moved = NOTHING,
     changes: Changes | None = None,
+    records: Records | None = None,
 ) -> Delivery:
     folder = f"{plan.name}/{package.export_id}"
     return Delivery(
         export_id=package.export_id,
-        url=storage.shown_path(folder),
+        url=target.shown if records else storage.shown_path(folder),
         package=packed.file,
         package_bytes=packed.size or package.bytes,
         package_sha256=packed.sha256,
         moved_files=moved.files,
         moved_bytes=moved.bytes,
-        link=storage.shown_path(f"{folder}/{packed.file}".rstrip("/")),
+        link=storage.shown_path(f"{folder}/{RECEIPT if records else packed.file}".rstrip("/")),
         was_there=was_there,
         changes=changes,
+        records=records,
     )

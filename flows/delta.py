@@ -13,7 +13,8 @@ import msgspec
 from blocks.storage import Storage
 from blocks.store import Store
 from exporters import RequestError
-from flows.diff import delivered_lines, earlier
+from flows.begun import known_lines
+from flows.diff import earlier
 from flows.results import FetchedShard, Plan
 from flows.revision import decode_ledger
 
@@ -26,9 +27,11 @@ def split_baseline(
     plan: Plan, fetched: Sequence[FetchedShard], storage: Storage, store: Store
 ) -> tuple[tuple[str, ...], Removed]:
     """For each shard, where it is kept what its entries were like; and the entries that are in no shard any more."""
-    if not plan.since:
+    if plan.since is None:
         return ("",) * len(fetched), ()
-    lines = delivered_lines(storage, f"{plan.name}/{plan.since}/")
+    lines = known_lines(storage, plan.name, plan.since)
+    if lines is None and not plan.since:
+        return ("",) * len(fetched), ()
     if lines is None:
         raise RequestError(
             f"The export {plan.since} does not say what it is of, so nobody can say what has changed since; "

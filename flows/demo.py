@@ -31,18 +31,19 @@ def demo_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     from blocks.idah import IdahSource  # noqa: PLC0415
     from flows import commands, display  # noqa: PLC0415
     from flows.plan import check  # noqa: PLC0415
+    from flows.targets import place_of  # noqa: PLC0415
 
     target, workspace = find_target(arguments.to), find_workspace(arguments.workspace)
     request = Request(exporter="coco", package="directory")
     with _platform(arguments.entries) as url:
         source = IdahSource(url=url, api_key=SecretStr(DEMO_API_KEY))
-        commands.warn(check(request, source, target).warnings)
-        summary = commands.run(request, source, target, workspace, wants_bars=not arguments.json)
+        commands.warn(check(request, source, [target]).warnings)
+        summary = commands.run(request, source, [target], workspace, wants_bars=not arguments.json)
     text = display.summary_text(summary)
     prefect = Path(display.own_name()).with_name("prefect")
     text += f"\n  {prefect} server start   (the run and its summary, at http://127.0.0.1:4200)\n\n"
-    text += _tree(target.storage(), f"{summary.plan.name}/{summary.delivery.export_id}")
-    status = commands.DELIVERED_WITH_FAULTS if summary.tally.has_faults else commands.DELIVERED
+    text += _tree(place_of(target, workspace), f"{summary.plan.name}/{summary.delivery.export_id}")
+    status = commands.DELIVERED_WITH_FAULTS if summary.has_faults else commands.DELIVERED
     return status, text, commands.summary_object(summary)
 
 

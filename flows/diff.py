@@ -49,7 +49,8 @@ def earlier(lines: Iterable[Line]) -> Iterator[Earlier]:
     columns = "dataset text, entry text, sha256 text, seen integer default 0, primary key (dataset, entry)"
     with scratch_database(f"create table before ({columns}) without rowid") as database:
         rows = ((line.dataset, line.entry, line.sha256) for line in lines)
-        database.executemany("insert into before (dataset, entry, sha256) values (?, ?, ?)", rows)
+        # Of an entry that comes twice the last word counts.
+        database.executemany("insert or replace into before (dataset, entry, sha256) values (?, ?, ?)", rows)
         yield Earlier(database)
 
 

@@ -17,8 +17,8 @@ from exporters.options import ImageOptions
 from flows import progress
 from flows.formats import chosen_options, shape_names
 from flows.manifest import counts
-from flows.results import Plan, Summary
-from flows.words import changes_sentence, rows, sentence, size_text
+from flows.results import Delivery, Plan, Summary
+from flows.words import changes_sentence, records_sentence, rows, sentence, size_text
 
 
 class Lines:
@@ -86,15 +86,15 @@ def watching(*, wants_bars: bool) -> Iterator[None]:
 
 
 def summary_text(summary: Summary) -> str:
-    plan, delivery = summary.plan, summary.delivery
+    plan = summary.plan
     head = f"Nothing moved: this export of {plan.name} as {plan.request.exporter} is already there."
-    if not delivery.was_there:
+    if not all(delivery.was_there for delivery in summary.deliveries):
         head = f"Exported {plan.name} as {plan.request.exporter}."
     if not plan.entries:
         head += " There was no entry" + (" that the filters let through." if plan.where else " to export.")
     lines = [head, ""]
-    size = size_text(delivery.package_bytes)
-    lines += [f"  {'at':<12} {delivery.link}  ({size})"]
+    for delivery in summary.deliveries:
+        lines += _place_lines(delivery, say_was_there=len(summary.deliveries) > 1)
     lines += [
         f"  {kind:<12} {count['in']:,} in, {count['out']:,} out, {count['left_out']:,} left out"
         for kind, count in counts(summary.tally).items()
@@ -104,10 +104,20 @@ def summary_text(summary: Summary) -> str:
         for what, count in summary.tally.changed.items()
     ]
     lines += [*rows("changed", changed), *rows("left out", list(map(sentence, summary.tally.left_out)))]
-    if delivery.changes:
-        lines += rows(f"since {delivery.changes.since[:6]}", [changes_sentence(delivery.changes)])
-    lines += ["", f"  {own_name()} verify {delivery.url}"]
-    return "\n".join(lines)
+    for changes in summary.changes:
+        lines += rows(f"since {changes.since[:6]}", [changes_sentence(changes)])
+    verifiable = [delivery.url for delivery in summary.deliveries if not delivery.records]
+    lines += ["", *(f"  {own_name()} verify {url}" for url in verifiable)]
+    return "\n".join(lines).rstrip()
+
+
+def _place_lines(delivery: Delivery, *, say_was_there: bool) -> list[str]:
+    there = ", was there" if say_was_there and delivery.was_there else ""
+    if not delivery.records:
+        return [f"  {'at':<12} {delivery.link}  ({size_text(delivery.package_bytes)}{there})"]
+    lines = [f"  {'sent to':<12} {delivery.url}  ({records_sentence(delivery.records)}{there})"]
+    lines += rows("receipt", [delivery.link])
+    return lines + (rows("refused", [delivery.records.refused_file]) if delivery.records.refused else [])
 
 
 def own_name() -> str:

@@ -7,6 +7,7 @@
 Running it twice is safe at any point: everything in the workspace is named by its content, an export is named by all
 that it consists of, and one that lies at the target already is left alone. What a killed run had done is found again,
 and what it left half done is swept. Two runs of one export at once: one works, the other waits or refuses.
+Of several targets each gets the one package for itself; the run fails at the end when one of them did not.
 What has not changed since it was read, plan finds out from the source, and is taken from the workspace; when that is
 all, and lies at the target, the run ends there.
 
@@ -30,7 +31,7 @@ from blocks.catalog import AnySource, AnyTarget
 from blocks.lease import IfRunning
 from blocks.workspace import Workspace
 from flows.contextual import ON_ITS_OWN, is_contextual, run_exporter
-from flows.deliver import deliver
+from flows.deliver_all import deliver_all, refuse_undelivered
 from flows.fetch import fetch
 from flows.lease import alone
 from flows.media import fetch_media
@@ -77,6 +78,7 @@ def export(
     shard_entries: int = Field(default=1000, ge=1, description="Entries in a task; more is fewer, longer tasks."),
     keep: int = Field(default=0, ge=0, description="Exports of this kind to keep at the target; 0: all."),
     if_running: IfRunning = Field(default="wait", description="What to do while another run makes the same export."),
+    more_targets: list[AnyTarget] = Field(default=[], description="Where the same package is delivered to as well."),
 ) -> Summary:
     """Export annotated datasets from a platform or a folder, and deliver them as one proven package."""
     request = Request(
@@ -84,11 +86,11 @@ def export(
         package=package, on_error=on_error, strict=strict, name=name, full=full, delta=delta,
         shard_entries=shard_entries,
     )  # fmt: skip
-    workspace = workspace or Workspace()
+    workspace, targets = workspace or Workspace(), [target, *more_targets]
 
-    with stopping.on_interrupt(), alone(request, source, target, workspace, if_running):
-        plan = plan_export(request, source, target, workspace)
-        if unchanged := find_delivered(plan, target, workspace):
+    with stopping.on_interrupt(), alone(request, source, targets, workspace, if_running):
+        plan = plan_export(request, source, targets, workspace)
+        if unchanged := find_delivered(plan, targets, workspace):
             publish(unchanged)
             return unchanged
 
@@ -104,17 +106,19 @@ def export(
         files: list[FetchedMedia] = settled(downloading)
 
         packaged = make_package(converted, fetched, surveyed, plan, workspace)
-        delivered = deliver(packaged, plan, target, keep, workspace)
+        deliveries, undelivered = deliver_all(packaged, plan, targets, keep, workspace)
 
         summary = Summary(
             plan=plan,
             tally=packaged.tally,
-            delivery=delivered,
+            deliveries=deliveries,
+            undelivered=undelivered,
             downloaded_files=sum(shard.downloaded for shard in files),
             media_bytes=sum(shard.bytes for shard in files),
         )
         note_export(summary, packaged, fetched, files, converted, workspace.open())
         publish(summary)
+        refuse_undelivered(summary)
         return summary
 
 

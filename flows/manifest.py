@@ -18,7 +18,7 @@ from exporters.naming import RULE
 from exporters.tally import KINDS, Tally
 from flows.contents import CONTENTS
 from flows.index import Member
-from flows.results import Changes, Package, Plan
+from flows.results import Changes, Package, Plan, Records
 
 MANIFEST = "manifest.json"
 RECEIPT = "receipt.json"
@@ -60,6 +60,7 @@ class Receipt(msgspec.Struct, frozen=True):
     manifest: ListedFile
     package: PackedFile
     finished_at: str = ""
+    records: dict[str, Any] | None = None
 
 
 FILES_BEGIN = b'  "files": ['
@@ -184,6 +185,7 @@ def receipt(
     run_id: str,
     times: tuple[datetime, datetime],
     link: str,
+    records: Records | None,
 ) -> bytes:
     """The receipt: the only delivered file that knows a clock, a run, and what lay there before. Written last."""
     document = {
@@ -197,4 +199,6 @@ def receipt(
         "links": [link] if link else [],
         "changes": changes and changes.model_dump(mode="json"),
     }
+    if records:
+        document["records"] = records.model_dump(mode="json")
     return orjson.dumps(document, option=PRETTY)

@@ -29,6 +29,7 @@ from flows.memory import recall_shards, scope_of
 from flows.policy import PATIENT, digest
 from flows.results import Plan, Request, ShardPlan
 from flows.revision import Revision
+from flows.targets import check_fit, place_of, refuse_repeated
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ class Checked:
     warnings: tuple[str, ...]
 
 
-def check(request: Request, source: AnySource, target: AnyTarget) -> Checked:
+def check(request: Request, source: AnySource, targets: Sequence[AnyTarget]) -> Checked:
     """Ask everybody concerned whether this can be done, and say all that is wrong at once, a line each.
 
     Raises:
@@ -64,7 +65,9 @@ def check(request: Request, source: AnySource, target: AnyTarget) -> Checked:
     where = asked(lambda: parse_where(request.where), {})
     asked(lambda: source.check_filters(where))
     asked(lambda: source.check_sort(request.sort))
-    asked(target.check_writable)
+    for target in targets:
+        asked(target.check_writable)
+    asked(partial(refuse_repeated, targets))
     datasets: list[Dataset] = asked(lambda: source.choose(request.datasets, where), [])
     warnings = list(registry.problems)
     if exporter and options:
@@ -75,10 +78,15 @@ def check(request: Request, source: AnySource, target: AnyTarget) -> Checked:
                 f"The format {exporter.name} looks at all entries at once, so it cannot export changes alone; "
                 f"leave --delta out, or choose another format."
             )
+        if request.delta and len(targets) > 1:
+            problems.append(
+                "Each target has a last export of its own to tell the changes since; make a --delta for one at a time."
+            )
         if exporter.holds.needs_media and request.media == "none":
             problems.append(f"The format {exporter.name} is made of the files themselves; ask for --media original.")
         for dataset in datasets:
             asked(partial(_fit, request, exporter, options, dataset, warnings))
+        warnings += asked(lambda: list(check_fit(request, exporter, targets)), [])
         asked(partial(_refuse_misdirected, exporter, options))
         asked(partial(build_class_map, datasets, (), exporter.holds, _class_options(options)))
     else:
@@ -90,13 +98,13 @@ def check(request: Request, source: AnySource, target: AnyTarget) -> Checked:
 
 
 @task(name="plan", task_run_name="plan", **PATIENT)
-def plan_export(request: Request, source: AnySource, target: AnyTarget, workspace: Workspace) -> Plan:
+def plan_export(request: Request, source: AnySource, targets: Sequence[AnyTarget], workspace: Workspace) -> Plan:
     """Check the request, list the entries, and cut them into shards. A second run lists again: platforms change."""
-    return make_plan(request, source, target, workspace)
+    return make_plan(request, source, targets, workspace)
 
 
-def make_plan(request: Request, source: AnySource, target: AnyTarget, workspace: Workspace) -> Plan:
-    checked = check(request, source, target)
+def make_plan(request: Request, source: AnySource, targets: Sequence[AnyTarget], workspace: Workspace) -> Plan:
+    checked = check(request, source, targets)
     store = workspace.open()
     shards: list[ShardPlan] = []
     for dataset_index, dataset in enumerate(checked.datasets):
@@ -119,7 +127,7 @@ def make_plan(request: Request, source: AnySource, target: AnyTarget, workspace:
     plan = Plan(
         request=request,
         name=name,
-        since=latest_export(target.storage(), f"{name}/") if request.delta else None,
+        since=latest_export(place_of(targets[0], workspace), f"{name}/") if request.delta else None,
         source=source.identity(),
         datasets=datasets,
         dataset_ids=tuple(dataset.id for dataset in checked.datasets),

@@ -6,8 +6,8 @@ from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.logging import get_run_logger
 
 from flows.manifest import counts
-from flows.results import Changes, Summary
-from flows.words import changes_sentence, sentence, size_text
+from flows.results import Changes, Delivery, Summary, Undelivered
+from flows.words import changes_sentence, records_sentence, sentence, size_text
 
 
 def publish(summary: Summary) -> None:
@@ -39,37 +39,58 @@ def _publish(summary: Summary) -> None:
 
 
 def markdown(summary: Summary) -> str:
-    plan, delivery = summary.plan, summary.delivery
+    plan = summary.plan
     rows = "\n".join(
         f"| {kind} | {count['in']:,} | {count['out']:,} | {count['left_out']:,} |"
         for kind, count in counts(summary.tally).items()
     )
     left_out = "\n".join(f"- {_text(sentence(left))}" for left in summary.tally.left_out) or "- nothing"
     warnings = "".join(f"\n> {_text(warning)}\n" for warning in plan.warnings)
+    places = "".join([*map(_place, summary.deliveries), *map(_lost, summary.undelivered)])
+    changed = "".join(map(_changed, summary.changes))
     return f"""# {_text(plan.name)} as {plan.request.exporter}
 
-{"Nothing was moved: this export lay at the target already." if delivery.was_there else "Delivered."}
+{_headline(summary)}
 
 | | in | out | left out |
 | --- | ---: | ---: | ---: |
 {rows}
 
-- at: `{delivery.link}`
-- size: {size_text(delivery.package_bytes)}{f", sha256 `{delivery.package_sha256}`" if delivery.package_sha256 else ""}
-- export id: `{delivery.export_id}`
-- entries read: {plan.fresh:,} of {plan.entries:,}; the others have not changed since they were
+{places}- entries read: {plan.fresh:,} of {plan.entries:,}; the others have not changed since they were
 - media: {summary.downloaded_files:,} files downloaded in this run, {size_text(summary.media_bytes)} in the export
-{warnings}{_changed(delivery.changes)}
+{warnings}{changed}
 ## Left out
 
 {left_out}
 """
 
 
-def _changed(changes: Changes | None) -> str:
-    """The section on what has changed; nothing where there is nothing to compare with."""
-    if changes is None:
-        return ""
+def _headline(summary: Summary) -> str:
+    if summary.undelivered:
+        return f"Delivered to {len(summary.deliveries)} targets, and not to {len(summary.undelivered)}."
+    if all(delivery.was_there for delivery in summary.deliveries):
+        return "Nothing was moved: this export lay at the target already."
+    return "Delivered."
+
+
+def _place(delivery: Delivery) -> str:
+    """What one target has."""
+    if delivery.records:
+        refused = f"; refused: `{delivery.records.refused_file}`" if delivery.records.refused else ""
+        place = f"- sent to: `{delivery.url}`: {records_sentence(delivery.records)}{refused}\n"
+        place += f"- receipt: `{delivery.link}`\n"
+    else:
+        sha256 = f", sha256 `{delivery.package_sha256}`" if delivery.package_sha256 else ""
+        place = f"- at: `{delivery.link}`\n- size: {size_text(delivery.package_bytes)}{sha256}\n"
+    return f"{place}- export id: `{delivery.export_id}`\n"
+
+
+def _lost(undelivered: Undelivered) -> str:
+    return f"- **not** delivered to: `{undelivered.to}`: {_text(undelivered.reason)}\n"
+
+
+def _changed(changes: Changes) -> str:
+    """The section on what has changed."""
     classes = "\n".join(
         f"| {_text(name) or '(none)'} | {before:,} | {after:,} | {after - before:+,} |"
         for name, (before, after) in changes.annotations.items()

@@ -206,6 +206,17 @@ class Changes(Frozen):
     annotations: dict[str, tuple[int, int]] = Field(default_factory=dict)
 
 
+class Records(Frozen):
+    """What became of the records of an export that were sent to an API; all in all, by this run and those before."""
+
+    to: str
+    records: int
+    accepted: int
+    refused: int
+    refused_file: str = ""
+    """Where those that were refused are kept with the answers."""
+
+
 class Delivery(Frozen):
     """What lies at the target now, and what was moved for it.
 
@@ -223,6 +234,15 @@ class Delivery(Frozen):
     was_there: bool
     changes: Changes | None = None
     """Since the export that was the newest of this name before; None when there was none."""
+    records: Records | None = None
+    """Where they were sent to an API; `link` is the receipt then."""
+
+
+class Undelivered(Frozen):
+    """A target that did not get the export, and why."""
+
+    to: str
+    reason: str
 
 
 class Summary(Frozen):
@@ -230,6 +250,23 @@ class Summary(Frozen):
 
     plan: Plan
     tally: Tally
-    delivery: Delivery
+    deliveries: tuple[Delivery, ...]
+    """Of each target that has the export, in the order in which they were given."""
+    undelivered: tuple[Undelivered, ...] = ()
     downloaded_files: int
     media_bytes: int
+
+    @property
+    def delivery(self) -> Delivery:
+        """The first of them."""
+        return self.deliveries[0]
+
+    @property
+    def changes(self) -> list[Changes]:
+        """Since each of the exports that were the newest ones at the targets."""
+        return list({one.changes.since: one.changes for one in self.deliveries if one.changes}.values())
+
+    @property
+    def has_faults(self) -> bool:
+        """Whether something that is at fault was left out on the way, or refused at the end."""
+        return self.tally.has_faults or any(one.records and one.records.refused for one in self.deliveries)

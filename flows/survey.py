@@ -18,6 +18,7 @@ from flows.delta import split_baseline
 from flows.fetch import load_datasets
 from flows.policy import PATIENT
 from flows.results import FetchedShard, Plan
+from flows.targets import place_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,7 @@ def take_survey(plan: Plan, fetched: Sequence[FetchedShard], target: AnyTarget, 
     steady = [msgspec.structs.replace(dataset, raw=EMPTY, entries_count=None) for dataset in datasets]
     kept = [store.save_blob(encode(dataset))[0] for dataset in steady]
     taken = survey(datasets, indexes, exporter.holds, options)
-    baselines, removed = split_baseline(plan, fetched, target.storage(), store)
+    baselines, removed = split_baseline(plan, fetched, place_of(target, workspace), store)
     first = taken.placements[0] if taken.placements else None
     return Surveyed(
         placements=tuple(store.save_blob(encode(placement))[0] for placement in taken.placements),

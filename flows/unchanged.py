@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from prefect import task
 
 from blocks.catalog import AnyTarget
@@ -9,16 +11,26 @@ from blocks.workspace import Workspace
 from flows.deliver import deliver_again
 from flows.memory import recall_export
 from flows.policy import PATIENT
-from flows.results import Plan, Summary
+from flows.results import Delivery, Plan, Summary
+from flows.targets import place_of
 
 
 @task(name="compare", task_run_name="compare", **PATIENT)
-def find_delivered(plan: Plan, target: AnyTarget, workspace: Workspace) -> Summary | None:
-    """What was delivered earlier of just this; None when the run has to go on, if only to deliver it here too."""
+def find_delivered(plan: Plan, targets: Sequence[AnyTarget], workspace: Workspace) -> Summary | None:
+    """What was delivered earlier of just this; None when the run has to go on, if only to deliver it to one more."""
     made = recall_export(plan, workspace.open())
-    delivery = made and deliver_again(made.package, plan, target.storage())
-    if not made or not delivery:
+    if not made:
         return None
+    deliveries: list[Delivery] = []
+    for target in targets:
+        found = deliver_again(made.package, plan, target, place_of(target, workspace))
+        if not found:
+            return None
+        deliveries.append(found)
     return Summary(
-        plan=plan, tally=made.package.tally, delivery=delivery, downloaded_files=0, media_bytes=made.media_bytes
+        plan=plan,
+        tally=made.package.tally,
+        deliveries=tuple(deliveries),
+        downloaded_files=0,
+        media_bytes=made.media_bytes,
     )

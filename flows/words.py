@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exporters.tally import LeftOut
-from flows.results import Changes
+from flows.results import Changes, Records
 
 ONE = {"entries": "entry", "annotations": "annotation", "medias": "media"}
 
@@ -18,6 +18,12 @@ def sentence(left: LeftOut) -> str:
 def changes_sentence(changes: Changes) -> str:
     """`3 added, 12 changed, 1 removed, 984 unchanged`."""
     return ", ".join(f"{getattr(changes, kind):,} {kind}" for kind in ("added", "changed", "removed", "unchanged"))
+
+
+def records_sentence(records: Records) -> str:
+    """`12 records accepted, 1 refused`."""
+    accepted = f"{records.accepted:,} {'record' if records.accepted == 1 else 'records'} accepted"
+    return accepted + (f", {records.refused:,} refused" if records.refused else "")
 
 
 def changes_rows(changes: Changes) -> list[str]:

@@ -29,6 +29,7 @@ class JsonlExporter(Exporter[RecordOptions]):
     version = 2
     holds = Holds()
     options = RecordOptions
+    records = ENTRIES
 
     def convert(self, item: Item, shard: Shard[RecordOptions]) -> None:
         line = encode(item.entry)[:-1] + b',"files":' + orjson.dumps(item.files) + b"}\n"

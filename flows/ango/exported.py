@@ -16,8 +16,9 @@ from pydantic import ValidationError
 
 from blocks.ango import AngoSource
 from blocks.ango.upload import Parcel
-from blocks.catalog import find_source, find_target, find_workspace
+from blocks.catalog import AnyTarget, find_source, find_target, find_workspace
 from blocks.storage import Storage
+from blocks.target import StorageTarget
 from exporters.errors import FatalError, RequestError, RetriableError
 from exporters.validation import wrong_values
 from flows import progress
@@ -65,25 +66,25 @@ def export_here(job: Job, asked: Asked, wire: Wire) -> Parcel:
     from flows.export import export  # noqa: PLC0415 - takes its time, and a deployment does without
 
     source, request = _source(job, asked), _request(job, asked)
-    target = find_target(job.recipe.target or f"{job.folder}/out")
-    say(wire, logging.WARNING, check(request, source, target).warnings)
+    target, storage = _kept(job.recipe.target or f"{job.folder}/out")
+    say(wire, logging.WARNING, check(request, source, [target]).warnings)
     workspace = find_workspace(job.recipe.workspace)
     with progress.listening(Relay(wire)):
         summary: Summary = export(source=source, target=target, workspace=workspace, **request.parameters())
     delivery = summary.delivery
     say(wire, logging.INFO, [_counted(summary)])
     say(wire, logging.WARNING, [f"Left out: {sentence(left)}." for left in summary.tally.left_out])
-    return _parcel(target.storage(), f"{summary.plan.name}/{delivery.export_id}")
+    return _parcel(storage, f"{summary.plan.name}/{delivery.export_id}")
 
 
 def export_deployed(job: Job, asked: Asked, wire: Wire) -> Parcel:
     """Run a deployment, whose worker reads with the saved block's key: the user's is in no parameter."""
-    source, target = find_source(job.recipe.source), find_target(job.recipe.target)
+    source, (target, storage) = find_source(job.recipe.source), _kept(job.recipe.target)
     request = _request(job, asked).model_copy(update={"name": _name_of(job, source, asked)})
     parameters = {
         **request.model_dump(mode="json"),
         "source": _reference(source),
-        "target": _reference(target) if job.recipe.target.startswith("block:") else {"url": target.url},
+        "target": _reference(target) if job.recipe.target.startswith("block:") else {"url": storage.url},
     }
     run = run_deployment(
         job.recipe.deployment,
@@ -95,7 +96,6 @@ def export_deployed(job: Job, asked: Asked, wire: Wire) -> Parcel:
     assert isinstance(run, FlowRun)
     say(wire, logging.INFO, [f"Run {run.name} of {job.recipe.deployment} was scheduled."])
     _wait(run.id, wire)
-    storage = target.storage()
     return _parcel(storage, f"{request.name}/{latest_export(storage, f'{request.name}/')}")
 
 
@@ -108,6 +108,14 @@ def _source(job: Job, asked: Asked) -> AngoSource:
         return found
     hub: AngoSource = hub_of(job, only_key_frames=asked.only_key_frames)
     return hub
+
+
+def _kept(text: str) -> tuple[AnyTarget, Storage]:
+    """A target, and the storage that it keeps its files in."""
+    found = find_target(text)
+    if not isinstance(found, StorageTarget):
+        raise RequestError(f"--to {text} keeps no files, and the hub is to be given one; name a folder or a bucket.")
+    return found, found.storage()
 
 
 def _request(job: Job, asked: Asked) -> Request:

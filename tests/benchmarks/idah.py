@@ -65,9 +65,8 @@ def our_export(url: str, folder: Path) -> None:
     from flows.results import Request  # noqa: PLC0415
 
     source = find_source(f"idah+{url}")
-    run(
-        Request(), source, find_target(str(folder / "out")), find_workspace(str(folder / "workspace")), wants_bars=False
-    )
+    target, workspace = find_target(str(folder / "out")), find_workspace(str(folder / "workspace"))
+    run(Request(), source, [target], workspace, wants_bars=False)
 
 
 @contextmanager

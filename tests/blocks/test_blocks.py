@@ -17,6 +17,7 @@ from pydantic import SecretStr, ValidationError
 from blocks.ango import AngoSource
 from blocks.catalog import BLOCKS
 from blocks.folder import FolderSource
+from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
 from blocks.signing import SigningKey
 from blocks.target import Target
@@ -66,6 +67,30 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "secret_access_key": SecretStr(CANARY),
         "region": "eu-central-1",
         "options": SecretDict({"secret": CANARY}),
+    },
+    HttpTarget: {
+        "url": "https://api.example.org/datasets/{dataset}/entries",
+        "method": "PUT",
+        "body": "ndjson",
+        "records_per_request": 10,
+        "bytes_per_request": 1000,
+        "removed": "delete",
+        "order": "kept",
+        "auth": "basic",
+        "secret": SecretStr(CANARY),
+        "user": "someone",
+        "header": "X-Token",
+        "idempotency_header": "X-Key",
+        "refused": "set aside",
+        "refused_limit": 5,
+        "accepted_statuses": [409],
+        "attempts": 2,
+        "connections": 3,
+        "timeout_seconds": 5.5,
+        "verify_ssl": False,
+        "ca_bundle": "/ca.pem",
+        "proxy": SecretStr(CANARY),
+        "user_agent": "haul/1",
     },
     Workspace: {"url": "s3://bucket/workspace", "options": SecretDict({"secret": CANARY})},
     UpdSource: {

@@ -15,6 +15,7 @@ from typing import Any
 
 from pydantic import SecretStr
 
+from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
 from blocks.sandbox.idah import DEMO_API_KEY
 from blocks.target import Target
@@ -36,6 +37,8 @@ class Job:
     prefect_api: str
     environment: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, Any] = field(default_factory=dict)
+    api: HttpTarget | None = None
+    """In place of `target`."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +90,7 @@ def run(job: Job, wire: Connection, interrupt: Interrupt | None) -> None:
         try:
             summary = export(
                 source=IdahSource(url=job.source, api_key=SecretStr(DEMO_API_KEY)),
-                target=Target(url=job.target),
+                target=job.api or Target(url=job.target),
                 workspace=Workspace(url=job.workspace),
                 **job.parameters,
             )

@@ -40,7 +40,7 @@ def test_each_label_stands_once() -> None:
             LeftOut(kind="entries", reason="it was rejected", count=2),
         ),
     )
-    text = summary_text(Summary(plan=PLAN, tally=tally, delivery=DELIVERY, downloaded_files=0, media_bytes=0))
+    text = summary_text(Summary(plan=PLAN, tally=tally, deliveries=(DELIVERY,), downloaded_files=0, media_bytes=0))
     assert (
         "  changed      1 annotation: clipped to the picture\n"
         "               2,000 annotations: converted: mask to box\n"

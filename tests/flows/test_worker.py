@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect.blocks.core import Block
 from prefect.client.orchestration import get_client
 from prefect.client.schemas.objects import FlowRun, State
 from prefect.deployments import run_deployment
 from prefect.states import Cancelling
+from pydantic import SecretStr
 
+from blocks.catalog import AnyTarget
+from blocks.http_target import HttpTarget
 from blocks.sandbox.faults import Fault
 from blocks.target import Target
+from tests.fakes.receiver import receiving
 from tests.flows.harness import Exports, Platform
 from tests.flows.worker import prefect, worker
 
@@ -32,14 +37,19 @@ def folder(prefect_api: None, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield folder
 
 
-def start(platform: Platform, folder: Path, name: str) -> FlowRun:
+def start(platform: Platform, folder: Path, name: str, more: Sequence[AnyTarget] = (), **asked: Any) -> FlowRun:
     """As the UI does: with saved blocks, by their ids."""
-    blocks = {"source": platform.source, "target": Target(url=str(folder / name))}
-    saved = {kind: block.save(f"{kind}-{name}", overwrite=True) for kind, block in blocks.items()}
-    parameters = {kind: {"$ref": {"block_document_id": str(id_)}} for kind, id_ in saved.items()}
-    run = run_deployment(
-        "export/on-demand", parameters={**parameters, "package": "directory"}, timeout=0, as_subflow=False
-    )
+
+    def saved(kind: str, block: Block) -> dict[str, Any]:
+        return {"$ref": {"block_document_id": str(block.save(f"{kind}-{name}", overwrite=True))}}
+
+    parameters = {
+        "source": saved("source", platform.source),
+        "target": saved("target", Target(url=str(folder / name))),
+        "more_targets": [saved(f"more-{number}", one) for number, one in enumerate(more)],
+        "package": "directory",
+    }
+    run = run_deployment("export/on-demand", parameters={**parameters, **asked}, timeout=0, as_subflow=False)
     assert isinstance(run, FlowRun)
     return run
 
@@ -97,3 +107,18 @@ def test_a_failed_run_is_retried(platform: Platform, folder: Path, exports: Expo
     assert ended(run.id).name == "Completed"
     assert Exports(folder).delivered("retried") == exports.delivered("quiet")
     assert platform.sandbox.requests[FILES] <= 24 + gone.hits
+
+
+def test_several_saved_targets(platform: Platform, folder: Path) -> None:
+    """Saved blocks of either kind in the list of further targets are what they were saved as, secrets too."""
+    with receiving() as receiver:
+        api = HttpTarget(url=f"{receiver.url}/{{entry}}", auth="bearer", secret=SecretStr("c4n4ry"))
+        more = [Target(url=str(folder / "second")), api]
+        run = start(platform, folder, "first", more, exporter="jsonl", media="none")
+        state = ended(run.id)
+        assert state.name == "Completed", state.message
+        assert {headers["Authorization"] for _, headers in receiver.asked} == {"Bearer c4n4ry"}
+        assert len(receiver.taken) == 24
+    assert all(list((folder / to).rglob("receipt.json")) for to in ("first", "second"))
+    with get_client(sync_client=True) as client:
+        assert "c4n4ry" not in str(client.read_flow_run(run.id).parameters)
