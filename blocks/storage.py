@@ -39,14 +39,15 @@ BLOCK_BYTES = 16 << 20
 EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure", "abfss": "azure", "sftp": "sftp", "ssh": "sftp"}
 """Which of our extras brings the backend of a URL."""
 
-_S3_DEFAULTS: dict[str, Any] = {
+S3_CONFIG: Mapping[str, Any] = {
+    "max_pool_connections": 32,
+    "retries": {"mode": "standard", "max_attempts": 3},  # tasks have their own patience
+    "request_checksum_calculation": "when_required",
+    "response_checksum_validation": "when_required",
+}
+_S3_DEFAULTS: Mapping[str, Any] = {
     "use_listings_cache": False,  # with it, files that another machine has just written do not exist
-    "config_kwargs": {
-        "max_pool_connections": 32,
-        "retries": {"mode": "standard", "max_attempts": 3},  # tasks have their own patience
-        "request_checksum_calculation": "when_required",
-        "response_checksum_validation": "when_required",
-    },
+    "config_kwargs": S3_CONFIG,
 }
 
 

@@ -24,12 +24,15 @@ class Sink:
 
     async def put(self, request: web.Request) -> web.Response:
         size = 0
-        async for chunk, _ in request.content.iter_chunks():
+        async for chunk in request.content.iter_any():
             size += len(chunk)
         if upload := request.query.get("uploadId"):
             self._parts[upload][request.query["partNumber"]] = size
         else:
             self._sizes[request.path] = size
+        if "x-amz-copy-source" in request.headers:
+            kind = "CopyPartResult" if upload else "CopyObjectResult"
+            return _answer(f"<{kind}><ETag>0</ETag><LastModified>2026-01-01T00:00:00Z</LastModified></{kind}>")
         return web.Response(headers={"ETag": '"00000000000000000000000000000000"'})
 
     async def post(self, request: web.Request) -> web.Response:
@@ -54,11 +57,16 @@ class Sink:
     async def get(self, request: web.Request) -> web.Response:
         return _answer("<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>")
 
+    async def delete(self, request: web.Request) -> web.Response:
+        self._parts.pop(request.query.get("uploadId", ""), None)
+        return web.Response(status=204)
+
     def application(self) -> web.Application:
         made = web.Application(client_max_size=1 << 40)
         path = "/{path:.*}"
         made.router.add_put(path, self.put)
         made.router.add_post(path, self.post)
+        made.router.add_delete(path, self.delete)
         made.router.add_head(path, self.head)
         made.router.add_get(path, self.get, allow_head=False)
         return made
