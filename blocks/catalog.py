@@ -14,6 +14,7 @@ from blocks.existing import KINDS, split_existing
 from blocks.folder import FolderSource
 from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
+from blocks.s3_target import S3Target
 from blocks.saved import load_saved
 from blocks.signing import SigningKey
 from blocks.source import Source
@@ -26,8 +27,8 @@ from exporters.validation import wrong_values
 
 AnySource = IdahSource | AngoSource | FolderSource | UpdSource
 SOURCES: tuple[type[AnySource], ...] = (IdahSource, AngoSource, FolderSource, UpdSource)
-AnyTarget = Target | HttpTarget
-TARGETS: tuple[type[AnyTarget], ...] = (Target, HttpTarget)
+AnyTarget = Target | S3Target | HttpTarget
+TARGETS: tuple[type[AnyTarget], ...] = (Target, S3Target, HttpTarget)
 BLOCKS: tuple[type[Block], ...] = (*SOURCES, *TARGETS, Workspace, SigningKey)
 
 SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH or upd:FILE"

@@ -19,6 +19,7 @@ from blocks.catalog import BLOCKS
 from blocks.folder import FolderSource
 from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
+from blocks.s3_target import S3Target
 from blocks.signing import SigningKey
 from blocks.target import Target
 from blocks.upd import UpdSource
@@ -94,6 +95,25 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "proxy": SecretStr(CANARY),
         "user_agent": "haul/1",
     },
+    S3Target: {
+        "bucket": "exports",
+        "folder": "nightly",
+        "endpoint_url": "https://s3.example.org",
+        "addressing": "virtual",
+        "region": "eu-central-1",
+        "access_key_id": "key",
+        "secret_access_key": SecretStr(CANARY),
+        "session_token": SecretStr(CANARY),
+        "profile": "exports",
+        "role_arn": "arn:aws:iam::123456789012:role/exports",
+        "external_id": "outhaul",
+        "encryption": "aws:kms",
+        "kms_key_id": "alias/exports",
+        "storage_class": "STANDARD_IA",
+        "tags": ["team=vision"],
+        "acl": "private",
+        "requester_pays": True,
+    },
     Workspace: {"url": "s3://bucket/workspace", "options": SecretDict({"secret": CANARY})},
     UpdSource: {
         "url": "s3://bucket/street.upd",
@@ -165,7 +185,7 @@ def test_blocks_are_saved_and_loaded(block: type[Block]) -> None:
         slug = block.get_block_type_slug()
         shown = client.read_block_document_by_name(name, slug, include_secrets=False)
         assert CANARY not in json.dumps(shown.data)
-        public = next(iter(set(shown.data) & {"url", "certificate"}))
+        public = next(iter(set(shown.data) & {"url", "bucket", "certificate"}))
         assert shown.data[public] == SAMPLES[block][public]
 
 
@@ -190,7 +210,7 @@ def test_secrets_are_masked(block: type[Block]) -> None:
 def test_forms_have_titles_and_defaults(block: type[Block]) -> None:
     """In the form only what nobody can guess has to be filled in, and secrets are secret fields."""
     schema = block.model_json_schema()
-    assert schema.get("required", []) in (["url"], [], ["private_key", "certificate"])
+    assert schema.get("required", []) in (["url"], ["bucket"], [], ["private_key", "certificate"])
     secrets = {name.split(".")[0] for name in schema["secret_fields"]}
     assert secrets == {name for name, value in SAMPLES[block].items() if isinstance(value, SecretStr | SecretDict)}
     for name, field in schema["properties"].items():
