@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.saved import read_saved
+from blocks.storage import S3_CONFIG
 from blocks.urls import refuse_credentials
 from blocks.values import mapping
 from exporters.errors import RequestError, unknown_name
@@ -87,11 +88,6 @@ def _aws_credentials(fields: Fields, slug: str) -> Place:
 
 def _s3(fields: Fields, slug: str) -> dict[str, Any]:
     """Of AWS's credentials, and of MinIO's, whose first two fields have other names."""
-    if role := _text(fields, "assume_role_arn"):
-        raise RequestError(
-            f"The saved block {slug} assumes the role {role}, which is not done for it here; give it a profile that "
-            f"assumes the role."
-        )
     parameters = mapping(fields.get("aws_client_parameters"))
     config = dict(mapping(parameters.get("config")))
     options: dict[str, Any] = {
@@ -113,9 +109,29 @@ def _s3(fields: Fields, slug: str) -> dict[str, Any]:
         client_kwargs["verify"] = False
     if parameters.get("use_ssl") is False:
         options["use_ssl"] = False
+    if role := _text(fields, "assume_role_arn"):
+        options = _with_role(role, options, client_kwargs, mapping(fields.get("assume_role_kwargs")), slug)
     return {name: value for name, value in options.items() if value not in ("", None)} | (
-        ({"client_kwargs": client_kwargs} if client_kwargs else {}) | ({"config_kwargs": config} if config else {})
+        ({"client_kwargs": client_kwargs} if client_kwargs else {})
+        | ({"config_kwargs": {**S3_CONFIG, **config}} if config else {})
     )
+
+
+def _with_role(role: str, options: dict[str, Any], client: Fields, asked: Fields, slug: str) -> dict[str, Any]:
+    """The options with the credentials of a role in the place of those that may assume it."""
+    if others := sorted(name for name, value in asked.items() if value and name != "ExternalId"):
+        raise RequestError(
+            f"The saved block {slug} assumes the role {role} with {' and '.join(others)}, and here only an ExternalId "
+            f"is told; leave that out, or name a profile that assumes the role."
+        )
+    from blocks.s3_role import assuming  # noqa: PLC0415 - botocore takes its time
+
+    words = {"key": "aws_access_key_id", "secret": "aws_secret_access_key", "token": "aws_session_token"}
+    keys = {word: options[name] for name, word in words.items() if options[name]}
+    region = {name: value for name, value in client.items() if name == "region_name"}
+    session = assuming(role, _text(asked, "ExternalId"), options["profile"], keys, region)
+    others_left = {name: value for name, value in options.items() if name not in (*words, "profile")}
+    return {**others_left, "session": session}
 
 
 def _gcs_bucket(fields: Fields, slug: str) -> Place:

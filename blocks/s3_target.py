@@ -20,7 +20,10 @@ class S3Target(StorageTarget):
 
     Example:
         ```python
+        from blocks.s3_target import S3Target
+
         S3Target(bucket="exports", folder="nightly", encryption="aws:kms", tags=["team=vision"]).save("nightly")
+        target = S3Target.load("nightly")  # on the command line: --to block:outhaul-s3-target/nightly
         ```
     """
 

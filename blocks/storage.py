@@ -282,8 +282,8 @@ class Storage:
             with contextlib.suppress(Exception):  # it is empty, and nobody minds it
                 self.fs.rm(self.path(name), recursive=True)
 
-    def check_writable(self) -> None:
-        """Write and remove a small file, and every folder that had to be made for it.
+    def check_writable(self, otherwise: str = "Nothing can be delivered there") -> None:
+        """Write and remove a small file, and every folder that had to be made for it; `otherwise` begins the refusal.
 
         Raises:
             RequestError: this place cannot be written to.
@@ -297,13 +297,11 @@ class Storage:
             with contextlib.suppress(OuthaulError, NotImplementedError):  # who may write need not be allowed to remove
                 self.remove(probe)
         except OuthaulError as error:
-            raise RequestError(f"Nothing can be delivered there: {error}") from None
+            raise RequestError(f"{otherwise}: {error}") from None
         except NotImplementedError:
-            raise RequestError(f"Nothing can be delivered there: {self.shown} can only be read.") from None
+            raise RequestError(f"{otherwise}: {self.shown} can only be read.") from None
         except (TypeError, ValueError) as error:  # what backends say of options that they do not know
-            raise RequestError(
-                f"Nothing can be delivered there: {self.shown} refuses its options ({said(error)})."
-            ) from None
+            raise RequestError(f"{otherwise}: {self.shown} refuses its options ({said(error)}).") from None
         finally:
             for folder in made:
                 with contextlib.suppress(OSError):

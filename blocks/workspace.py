@@ -54,7 +54,7 @@ class Workspace(Block):
             RetriableError: it cannot be reached now.
         """
         storage = self.folder()
-        storage.check_writable()
+        storage.check_writable("No export can work there")
         return f"{storage.shown} can be written to; every worker has to reach it."
 
     def folder(self, path: str = "") -> Storage:

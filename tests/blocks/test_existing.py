@@ -11,6 +11,7 @@ import pytest
 from blocks.catalog import find_target
 from blocks.existing import KINDS, existing_place, split_existing
 from blocks.saved import saved_names
+from blocks.storage import S3_CONFIG
 from blocks.target import Target
 from exporters.errors import RequestError, RetriableError
 from tests.conformance.sources import CANARY
@@ -57,7 +58,7 @@ PLACES: dict[str, tuple[str, dict[str, Any], str, str, dict[str, Any]]] = {
         "nightly", "s3://b/nightly",
         {"profile": "p", "endpoint_url": "https://s3.example.org",
          "client_kwargs": {"verify": "/ca.pem", "api_version": "2006-03-01"},
-         "config_kwargs": {"s3": {"addressing_style": "path"}}},
+         "config_kwargs": {**S3_CONFIG, "s3": {"addressing_style": "path"}}},
     ),
     "a bucket for everybody": (
         "s3-bucket",
@@ -113,6 +114,21 @@ def test_every_kind_is_tested() -> None:
     assert {kind for kind, *_ in PLACES.values()} == set(KINDS)
 
 
+def test_a_role() -> None:
+    """A role that a block assumes is assumed when the place is used; the keys that may assume it do not serve alone."""
+    fields = {
+        "aws_access_key_id": "k",
+        "aws_secret_access_key": CANARY,
+        "region_name": "eu-north-1",
+        "assume_role_arn": "arn:aws:iam::1:role/haul",
+        "assume_role_kwargs": {"ExternalId": "x"},
+    }
+    place = existing_place(saved("aws-credentials", fields), "s3://b")
+    assert set(place.options) == {"session", "client_kwargs"}
+    assert place.options["session"]._credentials.method == "assume-role"
+    assert CANARY not in repr(place)
+
+
 def test_credentials_saved_apart() -> None:
     """Credentials that a bucket refers to are used as those in it are."""
     id_ = save_document(
@@ -124,8 +140,9 @@ def test_credentials_saved_apart() -> None:
 
 REFUSED: dict[str, tuple[str, dict[str, Any], str, str]] = {
     "a role": (
-        "aws-credentials", {"assume_role_arn": "arn:aws:iam::1:role/haul"}, "s3://b",
-        "assumes the role arn:aws:iam::1:role/haul, which is not done for it here; give it a profile",
+        "aws-credentials",
+        {"assume_role_arn": "arn:aws:iam::1:role/haul", "assume_role_kwargs": {"DurationSeconds": 900, "Policy": None}},
+        "s3://b", "assumes the role arn:aws:iam::1:role/haul with DurationSeconds, and here only an ExternalId is told",
     ),
     "no bucket": ("s3-bucket", {"bucket_name": ""}, "", "has no bucket_name; open it in the Prefect UI"),
     "credentials without a place": ("aws-credentials", {}, "", "say for which bucket and folder, such as s3://bucket"),
