@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from typing import Any
 
 from prefect.blocks.core import Block
 from pydantic import ValidationError
 
 from blocks.ango import AngoSource
+from blocks.existing import KINDS, split_existing
 from blocks.folder import FolderSource
 from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
+from blocks.s3_target import S3Target
 from blocks.saved import load_saved
 from blocks.signing import SigningKey
 from blocks.source import Source
@@ -24,8 +27,8 @@ from exporters.validation import wrong_values
 
 AnySource = IdahSource | AngoSource | FolderSource | UpdSource
 SOURCES: tuple[type[AnySource], ...] = (IdahSource, AngoSource, FolderSource, UpdSource)
-AnyTarget = Target | HttpTarget
-TARGETS: tuple[type[AnyTarget], ...] = (Target, HttpTarget)
+AnyTarget = Target | S3Target | HttpTarget
+TARGETS: tuple[type[AnyTarget], ...] = (Target, S3Target, HttpTarget)
 BLOCKS: tuple[type[Block], ...] = (*SOURCES, *TARGETS, Workspace, SigningKey)
 
 SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH or upd:FILE"
@@ -50,7 +53,7 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
         return FolderSource(url=_without(text, "folder:"))
     if text.startswith("upd:"):
         refuse_credentials(text.removeprefix("upd:"))
-        return UpdSource(url=_without(text, "upd:"))
+        return UpdSource(url=_without(text, "upd:"), media_hosts=_media_hosts(environment))
     for prefix, platform in PLATFORMS.items():
         if text.startswith((f"{prefix}http://", f"{prefix}https://")):
             url = _without(text, prefix)
@@ -74,7 +77,9 @@ def _from_environment(
 ) -> IdahSource | AngoSource:
     """The platform at this address, with every field of its block that a variable `OUTHAUL_<FIELD>` gives."""
     fields = [name for name in FROM_ENVIRONMENT if name in platform.model_fields]
-    given = {name: environment.get(f"OUTHAUL_{name.upper()}", "") for name in fields}
+    given: dict[str, Any] = {name: environment.get(f"OUTHAUL_{name.upper()}", "") for name in fields}
+    if "media_hosts" in platform.model_fields:
+        given["media_hosts"] = _media_hosts(environment)
     try:
         return platform(url=url, **{name: value for name, value in given.items() if value})
     except ValidationError as error:
@@ -84,10 +89,15 @@ def _from_environment(
         ) from None
 
 
+def _media_hosts(environment: Mapping[str, str]) -> list[str]:
+    return [host.strip() for host in environment.get("OUTHAUL_MEDIA_HOSTS", "").split(",") if host.strip()]
+
+
 def find_target(text: str) -> AnyTarget:
     """The target that `--to` names: a URL, a path, or a saved one.
 
-    `block:NAME` is one of the kind that takes any URL, `block:KIND/NAME` of whichever.
+    `block:NAME` is one of the kind that takes any URL, `block:KIND/NAME` of whichever; a block of Prefect's own or of
+    an integration may have a folder behind it, `block:s3-bucket/NAME/FOLDER`.
 
     Raises:
         RequestError: there is no such block, or the URL holds a password.
@@ -95,10 +105,12 @@ def find_target(text: str) -> AnyTarget:
     if not text.strip():
         raise RequestError("--to is empty; give a path, a URL, or block:NAME.")
     if text.startswith(SAVED):
+        if existing := split_existing(text.removeprefix(SAVED)):
+            return Target(saved_block=existing[0], url=existing[1])
         kind, slash, name = text.removeprefix(SAVED).rpartition("/")
         by_kind: dict[str, type[AnyTarget]] = {one.get_block_type_slug(): one for one in TARGETS}
         if slash and kind not in by_kind:
-            raise unknown_name("kind of target", kind, by_kind, where="saved blocks")
+            raise unknown_name("kind of target", kind, [*by_kind, *KINDS], where="saved blocks")
         target: AnyTarget = load_saved(by_kind[kind] if slash else Target, name)
         return target
     refuse_credentials(text)

@@ -30,7 +30,10 @@ class FolderSource(Source):
 
     Example:
         ```python
+        from blocks.folder import FolderSource
+
         FolderSource(url="s3://datasets/coco").save("coco")
+        source = FolderSource.load("coco")  # on the command line: outhaul export folder/coco
         ```
     """
 
@@ -42,12 +45,15 @@ class FolderSource(Source):
     url: str = Field(
         default=...,
         title="URL",
-        description="A path or URL of a folder, of a zip, or of one JSON or XML file of annotations.",
+        description="A path or URL of a folder, of a zip, or of one JSON or XML file of annotations, such as "
+        "s3://datasets/coco or /data/street.zip.",
     )
     options: SecretDict = Field(
-        default_factory=lambda: SecretDict({}), description="Options of the fsspec backend, as JSON."
+        default_factory=lambda: SecretDict({}),
+        title="Options",
+        description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
     )
-    connections: int = Field(default=16, ge=1, le=64, description="Files read at once.")
+    connections: int = Field(default=16, ge=1, le=64, title="Connections", description="Files read at once, up to 64.")
 
     _layout: Layout | None = PrivateAttr(default=None)
 

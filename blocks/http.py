@@ -24,6 +24,7 @@ import aiohttp
 from yarl import URL
 
 from blocks import stopping
+from blocks.guard import Guard, refusal_of
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
 
 ATTEMPTS = 4
@@ -32,6 +33,8 @@ FIRST_WAIT_SECONDS = 0.3
 LONGEST_WAIT_SECONDS = 60.0
 """A server that asks for more is left to the retries of the task, and to the next run."""
 CHUNK_BYTES = 256 * 1024
+NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
+"""What OpenSSL says of a far end that answers in clear."""
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -158,10 +161,13 @@ class Settings(Protocol):
     def user_agent(self) -> str: ...
 
 
-def session(settings: Settings, cookies: aiohttp.abc.AbstractCookieJar | None = None) -> aiohttp.ClientSession:
-    """Connections to a platform; closed by whoever asked for them."""
+def session(
+    settings: Settings, guard: Guard, cookies: aiohttp.abc.AbstractCookieJar | None = None
+) -> aiohttp.ClientSession:
+    """Connections to a platform, and to where it leads; closed by whoever asked for them."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=settings.connections, ssl=tls(settings.verify_ssl, settings.ca_bundle)),
+        connector=guard.connector(limit=settings.connections, ssl=tls(settings.verify_ssl, settings.ca_bundle)),
+        middlewares=(guard.middleware,),
         timeout=silence(settings.timeout_seconds),
         cookie_jar=cookies,
         read_bufsize=CHUNK_BYTES,
@@ -181,9 +187,12 @@ async def translated(what: str) -> AsyncIterator[None]:
         yield
     except OuthaulError:
         raise
-    except aiohttp.ClientConnectorCertificateError:
+    except aiohttp.ClientConnectorCertificateError as error:
+        reason = getattr(error.certificate_error, "verify_message", "")
+        said = f" ({reason.rstrip('.')})" if reason else ""
         raise RequestError(
-            f"The certificate of {what} cannot be verified; give a CA bundle, or switch verify_ssl off for a test."
+            f"The certificate of {what} cannot be verified{said}; give a CA bundle, or switch verify_ssl off for a "
+            f"test."
         ) from None
     except (aiohttp.ClientProxyConnectionError, aiohttp.ClientHttpProxyError) as error:
         said = f" ({error.status})" if isinstance(error, aiohttp.ClientHttpProxyError) else ""
@@ -193,6 +202,10 @@ async def translated(what: str) -> AsyncIterator[None]:
     except (TimeoutError, aiohttp.ServerTimeoutError):
         raise RetriableError(f"{what} did not answer in time; it may be overloaded, try again later.") from None
     except aiohttp.ClientConnectorError as error:
+        if refusal := refusal_of(error):
+            raise refusal from None
+        if isinstance(error.os_error, ssl.SSLError) and error.os_error.reason in NOT_TLS:
+            raise RequestError(f"{what} does not speak TLS, as https needs; check the address.") from None
         raise RetriableError(
             f"{what} cannot be reached ({_reason(error.os_error)}); check the address and that it is up."
         ) from None
@@ -252,5 +265,7 @@ def encoded(text: str) -> str:
 
 
 def _reason(error: OSError) -> str:
+    if isinstance(error, ssl.SSLError):
+        return (error.reason or "TLS failed").replace("_", " ").lower()
     text = os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror
     return (text or type(error).__name__).lower()

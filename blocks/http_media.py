@@ -10,8 +10,9 @@ from contextlib import AbstractAsyncContextManager, aclosing
 import aiohttp
 
 from blocks import http
+from blocks.guard import RefusedAddressError
 from blocks.source import CannotResumeError, MediaReader
-from exporters.errors import RetriableError
+from exporters.errors import RetriableError, SkippableError
 from exporters.model import Media
 
 _CONTENT_RANGE = re.compile(r"bytes (\d+)-", re.ASCII)
@@ -23,6 +24,13 @@ def range_request(offset: int, etag: str) -> tuple[dict[str, str], tuple[int, ..
         return {}, (200,)
     only_if_the_same = {"If-Range": etag} if etag else {}
     return {"Range": f"bytes={offset}-", **only_if_the_same}, (200, 206, 416)  # 416: there is nothing from there on
+
+
+def misplaced(media: Media, error: RefusedAddressError) -> SkippableError:
+    """What a link that leads nowhere good costs the entry that has it."""
+    return SkippableError(
+        media.id, f"its media lies at an address that nothing is fetched from ({error.kind})", error.message.rstrip(".")
+    )
 
 
 class FileAnswer:

@@ -64,7 +64,7 @@ class Sender:
         self._not_before = 0.0
 
     async def __aenter__(self) -> Self:
-        self._session = http.session(self._target, aiohttp.DummyCookieJar())
+        self._session = http.session(self._target, self._target.guard(), aiohttp.DummyCookieJar())
         return self
 
     async def __aexit__(

@@ -14,6 +14,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks import http
+from blocks.guard import Guard
 from blocks.http_sender import knock
 from blocks.urls import refuse_credentials, without_credentials
 from exporters.errors import OuthaulError, RequestError, quoted
@@ -34,9 +35,12 @@ class HttpTarget(Block):
 
     Example:
         ```python
+        from blocks.http_target import HttpTarget
+
         HttpTarget(
             url="https://api.example.org/datasets/{dataset}/entries/{entry}", method="PUT", auth="bearer", secret="..."
-        ).save("catalogue")  # afterwards: outhaul export ... --to block:outhaul-http-target/catalogue
+        ).save("catalogue")
+        target = HttpTarget.load("catalogue")  # on the command line: --to block:outhaul-http-target/catalogue
         ```
     """
 
@@ -55,10 +59,18 @@ class HttpTarget(Block):
         default="record", description="One record a request, or many as a JSON array or as lines of JSON."
     )
     records_per_request: int = Field(
-        default=100, ge=1, le=100_000, description="At most so many records in an array, or lines."
+        title="Records per request",
+        default=100,
+        ge=1,
+        le=100_000,
+        description="At most so many records in an array, or lines.",
     )
     bytes_per_request: int = Field(
-        default=1_000_000, ge=1, le=1 << 28, description="At most so many bytes of them; a longer record goes alone."
+        title="Bytes per request",
+        default=1_000_000,
+        ge=1,
+        le=1 << 28,
+        description="At most so many bytes of them; a longer record goes alone.",
     )
     removed: Literal["record", "delete"] = Field(
         default="record",
@@ -76,6 +88,7 @@ class HttpTarget(Block):
     user: str = Field(default="", description="With basic: goes with the password.")
     header: str = Field(default="X-API-Key", description="With header: its name.")
     idempotency_header: str = Field(
+        title="Idempotency header",
         default="Idempotency-Key",
         description="Header whose value is the same whenever the same is sent again; empty: none.",
     )
@@ -85,9 +98,14 @@ class HttpTarget(Block):
         "keeps it in a file with the answer.",
     )
     refused_limit: int = Field(
-        default=1000, ge=1, le=1_000_000, description="With set aside: more refused records than this fail the run."
+        title="Refused limit",
+        default=1000,
+        ge=1,
+        le=1_000_000,
+        description="With set aside: more refused records than this fail the run.",
     )
     accepted_statuses: list[int] = Field(
+        title="Accepted statuses",
         default_factory=list,
         description="Further statuses that mean accepted, such as 409 where an API says so of what it has already.",
     )
@@ -95,13 +113,17 @@ class HttpTarget(Block):
         default=5, ge=1, le=20, description="Tries of a request, before the whole delivery is tried again."
     )
     connections: int = Field(default=4, ge=1, le=64, description="Requests at the same time.")
-    timeout_seconds: float = Field(default=30.0, gt=0, description="Longest silence of the API before another try.")
+    timeout_seconds: float = Field(
+        title="Timeout (seconds)", default=30.0, gt=0, description="Longest silence of the API before another try."
+    )
     verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
     ca_bundle: str = Field(default="", title="CA bundle", description="Path of a PEM file, for a private authority.")
     proxy: SecretStr = Field(
         default=SecretStr(""), description="Address of an HTTP proxy; empty: what the environment says (HTTPS_PROXY)."
     )
-    user_agent: str = Field(default="", description="What we call ourselves to the API; empty: outhaul/VERSION.")
+    user_agent: str = Field(
+        title="User agent", default="", description="What we call ourselves to the API; empty: outhaul/VERSION."
+    )
 
     @property
     def shown(self) -> str:
@@ -159,6 +181,10 @@ class HttpTarget(Block):
         for form in sorted(filter(None, forms), key=len, reverse=True):
             text = text.replace(form, "***")
         return text
+
+    def guard(self) -> Guard:
+        """Of the API's own address: it may be anywhere but where a cloud keeps its secrets."""
+        return Guard(self.url, proxy=self.proxy.get_secret_value())
 
     def check(self) -> str:
         """Whether the API is there and lets us in, in a sentence. Asks for the head of an address that has nothing.

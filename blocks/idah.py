@@ -50,8 +50,10 @@ class IdahSource(Source):
 
     Example:
         ```python
-        source = IdahSource(url="https://idah.example.org", api_key="IDAH_...")
-        source.save("production")  # afterwards: outhaul export idah/production ...
+        from blocks.idah import IdahSource
+
+        IdahSource(url="https://idah.example.org", api_key="IDAH_...").save("production")
+        source = IdahSource.load("production")  # on the command line: outhaul export idah/production
         ```
     """
 
@@ -64,22 +66,44 @@ class IdahSource(Source):
         name for name in KINDS["entry"] if "__" not in name and name not in UNSORTABLE
     )
 
-    url: str = Field(default=..., title="URL", description="Address of the platform, e.g. https://idah.example.org.")
+    url: str = Field(default=..., title="URL", description="Address of the platform, such as https://idah.example.org.")
     api_key: SecretStr = Field(
-        default=SecretStr(""), title="API key", description="A key with the permission project_ro_* is enough."
+        default=SecretStr(""),
+        title="API key",
+        description="Begins with IDAH_; one with the permission project_ro_* is enough.",
     )
-    email: str = Field(default="", title="E-mail", description="With a password, instead of an API key.")
-    password: SecretStr = Field(default=SecretStr(""), description="Goes with the e-mail.")
+    email: str = Field(
+        default="", title="E-mail", description="Of an account, with its password, instead of an API key."
+    )
+    password: SecretStr = Field(default=SecretStr(""), title="Password", description="Goes with the e-mail.")
     verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
-    ca_bundle: str = Field(default="", title="CA bundle", description="Path of a PEM file, for a private authority.")
-    proxy: SecretStr = Field(
-        default=SecretStr(""), description="Address of an HTTP proxy; empty: what the environment says (HTTPS_PROXY)."
+    ca_bundle: str = Field(
+        default="",
+        title="CA bundle",
+        description="Path on the worker of a PEM file, for a private authority, such as /etc/ssl/ours.pem.",
     )
-    user_agent: str = Field(default="", description="What we call ourselves to the platform; empty: outhaul/VERSION.")
-    timeout_seconds: float = Field(default=30.0, gt=0, description="Longest silence of the platform before a retry.")
-    connections: int = Field(default=8, ge=1, le=64, description="Files and pages read at once; the platform has 16.")
+    proxy: SecretStr = Field(
+        default=SecretStr(""),
+        title="Proxy",
+        description="Address of an HTTP proxy, such as http://proxy:3128; empty: as HTTPS_PROXY says.",
+    )
+    user_agent: str = Field(
+        default="", title="User agent", description="What we call ourselves to the platform; empty: outhaul/VERSION."
+    )
+    timeout_seconds: float = Field(
+        default=30.0, gt=0, title="Timeout (seconds)", description="Longest silence of the platform before a retry."
+    )
+    connections: int = Field(
+        default=8,
+        ge=1,
+        le=64,
+        title="Connections",
+        description="Files and pages read at once, up to 64; the platform itself answers 16 at once.",
+    )
     allow_partial: bool = Field(
-        default=False, description="Export also where the account sees only some of a dataset's entries."
+        default=False,
+        title="Allow partial datasets",
+        description="Export also where the account sees only some of a dataset's entries, which is refused otherwise.",
     )
 
     def check_filters(self, where: Where) -> None:

@@ -22,6 +22,7 @@ import msgspec
 from yarl import URL
 
 from blocks import http
+from blocks.guard import Guard
 from blocks.http_media import FileAnswer, range_request
 from exporters.errors import RequestError, RetriableError
 
@@ -247,7 +248,7 @@ class IdahClient:
 
 @asynccontextmanager
 async def connect(connection: Connection) -> AsyncIterator[IdahClient]:
-    async with http.session(connection) as session:
+    async with http.session(connection, Guard(connection.url, proxy=connection.proxy)) as session:
         yield IdahClient(connection, session)
 
 

@@ -18,13 +18,14 @@ from typing import Any, ClassVar
 from msgspec import Struct
 from prefect.blocks.core import Block
 
-from exporters.errors import RequestError, RetriableError, unknown_name
+from exporters.errors import RequestError, RetriableError, quoted, unknown_name
 from exporters.model import Dataset, Entry, Media
 from exporters.shard import MediaChoice
 
 Where = Mapping[str, Sequence[str]]
 """Filters: the name, with `__operator` behind where it is not equality, and the values asked for."""
 NO_FILTERS: Where = MappingProxyType({})
+SHOWN_NAMES = 5
 
 
 class CannotResumeError(RetriableError):
@@ -147,6 +148,24 @@ class Source(Block, ABC):
     def open_media(self) -> AbstractAsyncContextManager[MediaReader]:
         """Connections to read media over."""
 
+    def check(self) -> str:
+        """What can be read, in a sentence: logs in, and lists.
+
+        Raises:
+            RequestError: the address, the credentials or the file are wrong, or there is nothing to be read.
+            RetriableError: it cannot be reached now.
+        """
+        names = self.dataset_names()
+        if not names:
+            raise no_datasets()
+        shown = ", ".join(map(quoted, names[:SHOWN_NAMES]))
+        more = f" and {len(names) - SHOWN_NAMES} more" if len(names) > SHOWN_NAMES else ""
+        return f"{len(names)} {'dataset' if len(names) == 1 else 'datasets'} can be read: {shown}{more}."
+
+    def dataset_names(self) -> list[str]:
+        """Those of all datasets this account may read."""
+        return [one.name for one in self.catalog()]
+
     def exports(self) -> tuple[list[PlatformFormat], list[PlatformExport]]:
         """The formats that the far end exports by itself, and the exports it was asked for, the newest first.
 
@@ -175,9 +194,15 @@ class Source(Block, ABC):
         if len(catalog) == 1 or (catalog and self.takes_all_datasets):
             return catalog
         if not catalog:
-            raise RequestError("This source has no datasets that this account may read.")
+            raise no_datasets()
         shown = ", ".join(f"{dataset.id} ({dataset.name})" for dataset in catalog[:8])
         raise RequestError(f"Say which of the {len(catalog)} datasets to export with --dataset; there is: {shown}.")
+
+
+def no_datasets() -> RequestError:
+    return RequestError(
+        "This source has no datasets that this account may read; give the account or the key the right to read some."
+    )
 
 
 def parse_where(texts: Sequence[str]) -> dict[str, list[str]]:

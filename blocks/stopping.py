@@ -7,7 +7,7 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Coroutine, Iterable, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from functools import partial
@@ -60,6 +60,15 @@ async def watched(work: Coroutine[None, None, T]) -> T:
     return task.result()
 
 
+def apart(work: Callable[[], T]) -> T:
+    """What `work` makes, in a thread of its own: this one can stop, and be interrupted, while nothing comes back."""
+    with Threads(1) as thread:
+        future = thread.submit(work)
+        while not wait([future], LOOK_SECONDS).done:
+            check()
+        return future.result()
+
+
 class Threads:
     """Threads for the length of a `with`. When it is left by an exception, they stop at their next `check`.
 
@@ -91,12 +100,14 @@ class Threads:
 
     def map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> Iterator[T]:
         """What the function makes of each, in order. Takes all arguments at once; raises what the first one raises."""
-        futures: list[Future[T]] = []
-        for given in zip(*arguments, strict=True):
-            futures.append(Future())
-            self._work.put((futures[-1], partial(function, *given)))
+        futures = [self.submit(partial(function, *given)) for given in zip(*arguments, strict=True)]
         for future in futures:
             yield future.result()
+
+    def submit(self, work: Callable[[], T]) -> Future[T]:
+        future: Future[T] = Future()
+        self._work.put((future, work))
+        return future
 
     def _serve(self) -> None:
         while (order := self._work.get()) is not None:

@@ -28,26 +28,26 @@ from blocks import stopping
 from blocks.chunks import chunks_of
 from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk
 from blocks.storage_errors import is_passing, said, translated
+from blocks.uploads import SMALL_BYTES, Uploader, uploader
 from blocks.urls import without_credentials
-from exporters.errors import OuthaulError, RequestError
+from exporters.errors import OuthaulError, RequestError, quoted
 from exporters.temporary import owned_name
 
 BLOCK_BYTES = 16 << 20
 """Size of an uploaded part: fsspec's own 50 MiB halves the speed and doubles the memory."""
-SMALL_BYTES = 5 << 20
-"""S3's smallest part."""
 
 EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure", "abfss": "azure", "sftp": "sftp", "ssh": "sftp"}
 """Which of our extras brings the backend of a URL."""
 
-_S3_DEFAULTS: dict[str, Any] = {
+S3_CONFIG: Mapping[str, Any] = {
+    "max_pool_connections": 32,
+    "retries": {"mode": "standard", "max_attempts": 3},  # tasks have their own patience
+    "request_checksum_calculation": "when_required",
+    "response_checksum_validation": "when_required",
+}
+_S3_DEFAULTS: Mapping[str, Any] = {
     "use_listings_cache": False,  # with it, files that another machine has just written do not exist
-    "config_kwargs": {
-        "max_pool_connections": 32,
-        "retries": {"mode": "standard", "max_attempts": 3},  # tasks have their own patience
-        "request_checksum_calculation": "when_required",
-        "response_checksum_validation": "when_required",
-    },
+    "config_kwargs": S3_CONFIG,
 }
 
 
@@ -100,7 +100,13 @@ class Storage:
         return fsspec.utils.get_protocol(self.url) in ("s3", "s3a")
 
     def path(self, name: str) -> str:
-        """The file system's own path of a file in this folder."""
+        """The file system's own path of a file in this folder.
+
+        Raises:
+            RequestError: it would not lie in it; whoever names files cleans their names, and here none gets by.
+        """
+        if ".." in name and ".." in name.split("/"):
+            raise RequestError(f"{self.shown} takes no file {quoted(name[:120])}, which would lie outside; rename it.")
         if not name or not self.root:
             return name or self.root
         return f"{self.root.rstrip('/')}/{name}"
@@ -132,6 +138,26 @@ class Storage:
         """All files below a folder, relative to it, with their sizes."""
         return {file: size for file, size, _ in self.dated_files(name)}
 
+    def sizes(self, name: str) -> Iterator[tuple[str, int]]:
+        """The same, in any order; not held, but where fsspec holds them."""
+        if self.is_local:
+            with translated(self.shown_path(name)):
+                yield from ((path, size) for path, size, _ in walk(self.path(name)))
+            return
+        if not self.is_s3:
+            yield from self.files(name).items()
+            return
+        bucket, _, prefix = f"{self.path(name)}/".partition("/")
+        asked: dict[str, str] = {"Bucket": bucket, "Prefix": prefix}
+        with translated(self.shown_path(name)):
+            while True:
+                page = self.fs.call_s3("list_objects_v2", **asked)
+                for one in page.get("Contents", ()):
+                    yield one["Key"].removeprefix(prefix), one["Size"]
+                if not page.get("IsTruncated"):
+                    return
+                asked["ContinuationToken"] = page["NextContinuationToken"]
+
     def dated_files(self, name: str = "") -> list[tuple[str, int, float | None]]:
         """The same, and when each was written, in seconds since 1970 by the store's clock, where it says so."""
         top = self.path(name)
@@ -160,13 +186,20 @@ class Storage:
             yield from chunks_of(handle)
 
     def write(
-        self, name: str, chunks: Iterable[bytes], *, durable: bool = True, shown: str | None = None
+        self,
+        name: str,
+        chunks: Iterable[bytes],
+        *,
+        durable: bool = True,
+        shown: str | None = None,
+        expected: int | None = None,
+        hashed: bool = True,
     ) -> tuple[int, str]:
-        """Write a file whole, replacing one of the same name; returns its size and SHA-256.
+        """Write a file whole, replacing one of the same name; returns its size and SHA-256, if it is to be hashed.
 
         Nothing is visible under the name before all chunks have been written, nor when one of them raises. `durable`
         waits until a local disk has it: for files that others are told to rely on. `shown` stands for the name in
-        messages.
+        messages. `expected` is about how many bytes there will be, where that is known: memory is shared out by it.
         """
         digest, size = hashlib.sha256(), 0
 
@@ -174,7 +207,8 @@ class Storage:
             nonlocal size
             for chunk in chunks:
                 stopping.check()
-                digest.update(chunk)
+                if hashed:
+                    digest.update(chunk)
                 size += len(chunk)
                 yield chunk
 
@@ -182,7 +216,7 @@ class Storage:
             if self.is_local:
                 self._write_local(self.path(name), counted(), durable=durable)
             else:
-                self._write_remote(self.path(name), counted())
+                self._write_remote(self.path(name), counted(), expected)
         return size, digest.hexdigest()
 
     def copy(self, name: str, to: str) -> bool:
@@ -235,7 +269,8 @@ class Storage:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 into_place(local, target)
             else:
-                self.fs.put_file(str(local), self.path(name))
+                with local.open("rb") as handle:
+                    self._write_remote(self.path(name), chunks_of(handle), local.stat().st_size)
 
     def remove(self, name: str) -> None:
         with translated(self.shown_path(name)), contextlib.suppress(FileNotFoundError):
@@ -247,8 +282,8 @@ class Storage:
             with contextlib.suppress(Exception):  # it is empty, and nobody minds it
                 self.fs.rm(self.path(name), recursive=True)
 
-    def check_writable(self) -> None:
-        """Write and remove a small file, and every folder that had to be made for it.
+    def check_writable(self, otherwise: str = "Nothing can be delivered there") -> None:
+        """Write and remove a small file, and every folder that had to be made for it; `otherwise` begins the refusal.
 
         Raises:
             RequestError: this place cannot be written to.
@@ -262,13 +297,11 @@ class Storage:
             with contextlib.suppress(OuthaulError, NotImplementedError):  # who may write need not be allowed to remove
                 self.remove(probe)
         except OuthaulError as error:
-            raise RequestError(f"Nothing can be delivered there: {error}") from None
+            raise RequestError(f"{otherwise}: {error}") from None
         except NotImplementedError:
-            raise RequestError(f"Nothing can be delivered there: {self.shown} can only be read.") from None
+            raise RequestError(f"{otherwise}: {self.shown} can only be read.") from None
         except (TypeError, ValueError) as error:  # what backends say of options that they do not know
-            raise RequestError(
-                f"Nothing can be delivered there: {self.shown} refuses its options ({said(error)})."
-            ) from None
+            raise RequestError(f"{otherwise}: {self.shown} refuses its options ({said(error)}).") from None
         finally:
             for folder in made:
                 with contextlib.suppress(OSError):
@@ -299,7 +332,14 @@ class Storage:
         folder.mkdir(parents=True, exist_ok=True)
         return folder / partial_name()
 
-    def _write_remote(self, path: str, chunks: Iterable[bytes]) -> None:
+    @cached_property
+    def _uploader(self) -> Uploader | None:
+        return uploader(self.fs, self.root.partition("/")[0]) if self.is_s3 else None
+
+    def _write_remote(self, path: str, chunks: Iterable[bytes], expected: int | None) -> None:
+        if self._uploader and self._uploader.takes(path):
+            self._uploader.upload(path, chunks, expected)
+            return
         if not self._has_folders:
             self._upload(path, chunks)
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import re
 import sqlite3
 from collections.abc import Iterator
 
@@ -32,6 +33,8 @@ def is_passing(error: FileNotFoundError) -> bool:
 
 
 def _cause_of_absence(place: str, error: OSError) -> OuthaulError | None:
+    if isinstance(error, FileNotFoundError) and error.errno is None and "Error performing " in str(error):
+        return _s3_error(place, type(error).__name__, str(error))  # obstore has no error of its own for absence
     cause = error.__cause__
     if isinstance(error, FileNotFoundError) and _code(cause) == "NoSuchUpload":
         return RetriableError(f"The upload to {place} was ended by somebody else; try again later.")
@@ -47,7 +50,12 @@ def _code(error: BaseException | None) -> str | None:
 
 
 def _is_of_aiohttp(error: Exception) -> bool:
-    return type(error).__module__.partition(".")[0] == "aiohttp"
+    return _module(error) == "aiohttp"
+
+
+def _module(error: Exception) -> str:
+    """The package an error is of, told by name so that it need not be loaded."""
+    return type(error).__module__.partition(".")[0]
 
 
 def _os_error(place: str, error: OSError) -> OuthaulError:
@@ -70,13 +78,15 @@ def _os_error(place: str, error: OSError) -> OuthaulError:
 
 
 def _client_error(place: str, error: Exception) -> OuthaulError | None:
-    """What SQLite, aiohttp and botocore mean, the latter told by name so that they load only where they are used."""
+    """What SQLite and the clients of stores mean."""
     if isinstance(error, sqlite3.OperationalError):
         is_full = "disk is full" in str(error)
         return _no_space(place) if is_full else RetriableError(f"{place} failed ({said(error)}); try again later.")
     if _is_of_aiohttp(error):
         return _http_error(place, error)
-    name, module = type(error).__name__, type(error).__module__.partition(".")[0]
+    name, module = type(error).__name__, _module(error)
+    if module == "obstore":
+        return _s3_error(place, name, str(error))
     if module not in ("botocore", "aiobotocore"):
         return None
     if name in ("NoCredentialsError", "PartialCredentialsError"):
@@ -86,6 +96,32 @@ def _client_error(place: str, error: Exception) -> OuthaulError | None:
     if name in ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"):
         return RetriableError(f"{place} cannot be reached ({name}); check the endpoint and that it is up.")
     return RequestError(f"{place} cannot be used ({said(error)}); check the address and the settings.")
+
+
+_S3_PASSING = ("HTTP 429", "SlowDown", "RequestTimeout", "OperationAborted", "RequestTimeTooSkewed")
+
+
+def _s3_error(place: str, name: str, text: str) -> OuthaulError:
+    """What obstore says, whose text holds the whole answer: what S3 calls the error is all that is shown of it."""
+    status = re.search(r"status code: (\d{3})|: (5\d\d) ", text)
+    found = re.search(r"<Code>(\w+)</Code>", text)
+    code = found[1] if found else f"HTTP {status[1] or status[2]}" if status else name
+    if code == "NoSuchUpload":
+        return RetriableError(f"The upload to {place} was ended by somebody else; try again later.")
+    if name in ("PermissionDeniedError", "UnauthenticatedError"):
+        return RequestError(f"{place} may not be read or written ({code}); check the rights.")
+    if name == "FileNotFoundError":
+        return RequestError(f"{place} does not exist; check the address.")
+    if status is None:
+        return RetriableError(f"{place} cannot be reached; check the endpoint and that it is up.")
+    if (status[1] or status[2]).startswith("5") or code in (
+        "HTTP 429",
+        "SlowDown",
+        "RequestTimeout",
+        "OperationAborted",
+    ):
+        return RetriableError(f"{place} failed ({code}); try again later.")
+    return RequestError(f"{place} cannot be used ({code}); check the address and the settings.")
 
 
 def _http_error(place: str, error: Exception) -> OuthaulError:

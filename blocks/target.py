@@ -9,8 +9,10 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
+from blocks.existing import Place, existing_place
 from blocks.storage import Storage
 from blocks.urls import refuse_credentials
+from exporters.errors import RequestError
 
 
 class StorageTarget(Block, ABC):
@@ -22,11 +24,23 @@ class StorageTarget(Block, ABC):
 
         Raises:
             RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
+            RetriableError: something that it needs to know cannot be had now.
         """
 
     def check_writable(self) -> None:
         """Raise RequestError, saying what is wrong, unless an export can be delivered there."""
         self.storage().check_writable()
+
+    def check(self) -> str:
+        """That it can be written to, in a sentence; a small file is written and removed.
+
+        Raises:
+            RequestError: it cannot; says why.
+            RetriableError: it cannot be reached now.
+        """
+        storage = self.storage()
+        storage.check_writable()
+        return f"{storage.shown} can be written to."
 
     @property
     def shown(self) -> str:
@@ -45,7 +59,10 @@ class Target(StorageTarget):
 
     Example:
         ```python
+        from blocks.target import Target
+
         Target(url="s3://exports/nightly", endpoint_url="https://s3.example.org").save("nightly")
+        target = Target.load("nightly")  # on the command line: --to block:nightly
         ```
     """
 
@@ -53,9 +70,22 @@ class Target(StorageTarget):
     _block_type_slug = "outhaul-target"
     _description = "A folder or bucket to deliver exports to."
 
-    url: str = Field(default=..., title="URL", description="A path, or a URL such as s3://bucket/folder.")
+    url: str = Field(
+        default="",
+        title="URL",
+        description="A path or URL, such as s3://bucket/folder; with a block that is a place, a folder within it.",
+    )
+    saved_block: str = Field(
+        default="",
+        title="Block you already have",
+        description="Use its place and credentials: s3-bucket/NAME, gcs-bucket/NAME, remote-file-system/NAME or "
+        "local-file-system/NAME; or its credentials alone, for the URL: aws-credentials/NAME, minio-credentials/NAME "
+        "or gcp-credentials/NAME. Empty: none.",
+    )
     endpoint_url: str = Field(
-        default="", title="Endpoint URL", description="Of an S3-compatible store; empty for AWS or the environment's."
+        default="",
+        title="Endpoint URL",
+        description="Of an S3-compatible store, such as https://s3.example.org; empty for AWS or the environment's.",
     )
     access_key_id: str = Field(
         default="", title="Access key id", description="For S3; empty to take the environment's credentials."
@@ -63,18 +93,37 @@ class Target(StorageTarget):
     secret_access_key: SecretStr = Field(
         default=SecretStr(""), title="Secret access key", description="Goes with the access key id."
     )
-    region: str = Field(default="", description="S3 region; empty for the environment's.")
+    region: str = Field(
+        default="", title="Region", description="Of S3, such as eu-central-1; empty for the environment's."
+    )
     options: SecretDict = Field(
-        default_factory=lambda: SecretDict({}), description="Further options of the fsspec backend, as JSON."
+        default_factory=lambda: SecretDict({}),
+        title="Options",
+        description='Further options of the fsspec backend, as JSON, such as {"anon": true}.',
     )
 
     def storage(self) -> Storage:
+        """Open it. What is filled in here comes before what a saved block says.
+
+        Raises:
+            RequestError: the URL is of no known kind or holds a password, its backend is not installed, or there is no
+                such saved block.
+            RetriableError: the saved block cannot be read now.
+        """
         refuse_credentials(self.url)
-        options: dict[str, Any] = dict(self.options.get_secret_value())
+        place = self._place()
+        options = {**place.options, **self.options.get_secret_value()}
         if self.endpoint_url:
             options["endpoint_url"] = self.endpoint_url
         if self.access_key_id:
             options |= {"key": self.access_key_id, "secret": self.secret_access_key.get_secret_value()}
         if self.region:
             options["client_kwargs"] = {**options.get("client_kwargs", {}), "region_name": self.region}
-        return Storage(self.url, options)
+        return Storage(place.url, options)
+
+    def _place(self) -> Place:
+        if self.saved_block.strip():
+            return existing_place(self.saved_block, self.url)
+        if not self.url.strip():
+            raise RequestError("The target has no URL; fill it in, or name a saved block.")
+        return Place(self.url)

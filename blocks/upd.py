@@ -15,11 +15,12 @@ from typing import ClassVar
 from prefect.blocks.fields import SecretDict
 from pydantic import Field
 
+from blocks.guard import Guard, check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, find_dataset
 from blocks.storage import Storage
 from blocks.upd_file import UpdFile, opened
 from blocks.upd_filters import NAMES, check_values
-from blocks.upd_links import links
+from blocks.upd_links import Following, links
 from blocks.upd_media import MEMORY_MEGABYTES, UpdMedia
 from blocks.upd_place import located
 from blocks.upd_reading import list_entries, read_catalog, read_entries, with_categories
@@ -35,7 +36,10 @@ class UpdSource(Source):
 
     Example:
         ```python
+        from blocks.upd import UpdSource
+
         UpdSource(url="s3://archive/street.upd").save("street")
+        source = UpdSource.load("street")  # on the command line: outhaul export upd/street
         ```
     """
 
@@ -45,14 +49,26 @@ class UpdSource(Source):
     filters: ClassVar[tuple[str, ...]] = NAMES
     takes_all_datasets: ClassVar[bool] = True
 
-    url: str = Field(default=..., title="URL", description="A path or URL of a UPD file.")
+    url: str = Field(
+        default=..., title="URL", description="A path or URL of a UPD file, such as s3://archive/street.upd."
+    )
     options: SecretDict = Field(
-        default_factory=lambda: SecretDict({}), description="Options of the fsspec backend, as JSON."
+        default_factory=lambda: SecretDict({}),
+        title="Options",
+        description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
     )
     follow_links: bool = Field(
-        default=True, description="Fetch media that the file only links to, from the web addresses that it gives."
+        default=True,
+        title="Follow links",
+        description="Fetch media that the file only links to, from the web addresses that it gives.",
     )
-    connections: int = Field(default=16, ge=1, le=64, description="Files read at once.")
+    media_hosts: list[str] = Field(
+        default_factory=list,
+        title="Media hosts",
+        description="The only hosts that linked media is fetched from, such as *.example.org; none: any but this "
+        "machine, link-local addresses and those of clouds' metadata.",
+    )
+    connections: int = Field(default=16, ge=1, le=64, title="Connections", description="Files read at once, up to 64.")
 
     def check_filters(self, where: Where) -> None:
         super().check_filters(where)
@@ -87,15 +103,22 @@ class UpdSource(Source):
         where: Where = NO_FILTERS,  # noqa: ARG002 - the listing has been filtered
     ) -> Iterator[Entry]:
         with self._open() as file:
-            yield from read_entries(file, dataset, listing, media, self.connections if self.follow_links else 0)
+            yield from read_entries(file, dataset, listing, media, self._following())
 
     @asynccontextmanager
     async def open_media(self) -> AsyncIterator[MediaReader]:
         async with AsyncExitStack() as stack:
             # In a thread: a file that lies elsewhere may have to be copied first.
             file = await asyncio.to_thread(lambda: stack.enter_context(self._open(MEMORY_MEGABYTES)))
-            reader = await stack.enter_async_context(links(self.connections)) if self.follow_links else None
+            following = self._following()
+            reader = await stack.enter_async_context(links(following)) if following else None
             yield UpdMedia(file, reader)
+
+    def _following(self) -> Following | None:
+        if not self.follow_links:
+            return None
+        own = self.url if self.url.startswith(("http://", "https://")) else ""
+        return Following(self.connections, Guard(own, check_hosts(self.media_hosts)))
 
     @property
     def _shown(self) -> str:

@@ -11,7 +11,7 @@ from blocks import stopping
 from blocks.layouts.opened import media_kind
 from blocks.pictures import Picture
 from blocks.upd_file import UpdFile
-from blocks.upd_links import links
+from blocks.upd_links import Following, links
 from blocks.upd_media import blob_picture, blob_ref
 from blocks.upd_records import to_media
 from blocks.upd_rows import EntryRow, MediaRow
@@ -50,21 +50,23 @@ def _media(entry: EntryRow, one: MediaRow, version: str, *, is_only: bool) -> Me
     return replace(media, ref=entry.link) if entry.link and not media.key else media
 
 
-def pictures(file: UpdFile, medias: Iterable[Media], modality: str, connections: int) -> Mapping[str, Picture]:
+def pictures(
+    file: UpdFile, medias: Iterable[Media], modality: str, following: Following | None
+) -> Mapping[str, Picture]:
     """The pictures among these media whose size is not known, by their `ref`; shapes may be shares of it.
 
     Args:
         file: that they are in, or are linked from.
         medias: originals.
         modality: of their dataset.
-        connections: to links at once, 0 where they are not followed.
+        following: how links are followed, None where they are not.
     """
     unsized = [one for one in medias if not (one.width and one.height) and _may_be_picture(one, modality)]
     blobs = {one.ref: one for one in unsized if one.ref.startswith(LOCAL)}
     found = {ref: blob_picture(file, media) for ref, media in blobs.items()}
     linked = {one.ref: one for one in unsized if one.ref not in blobs}
-    if linked and connections:
-        found |= asyncio.run(stopping.watched(_linked_pictures(linked, connections)))
+    if linked and following:
+        found |= asyncio.run(stopping.watched(_linked_pictures(linked, following)))
     return {ref: picture for ref, picture in found.items() if picture}
 
 
@@ -79,7 +81,7 @@ def _may_be_picture(media: Media, modality: str) -> bool:
     return kind.startswith("image/") if kind else modality == "image"
 
 
-async def _linked_pictures(medias: Mapping[str, Media], connections: int) -> dict[str, Picture | None]:
-    async with links(connections) as reader:
+async def _linked_pictures(medias: Mapping[str, Media], following: Following) -> dict[str, Picture | None]:
+    async with links(following) as reader:
         found = await asyncio.gather(*map(reader.picture, medias.values()))
     return dict(zip(medias, found, strict=True))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
 from importlib import metadata
 
 import aiohttp
 from yarl import URL
 
 from blocks import http
-from blocks.http_media import FileAnswer, HttpMediaReader, range_request
+from blocks.guard import Guard, RefusedAddressError, refusal_of
+from blocks.http_media import FileAnswer, HttpMediaReader, misplaced, range_request
 from blocks.pictures import Header, Picture
 from blocks.upd_rows import is_link
 from exporters.errors import OuthaulError, RetriableError, SkippableError
@@ -18,6 +20,14 @@ from exporters.model import Media
 
 SILENCE_SECONDS = 30.0
 MOST_REDIRECTS = 5
+
+
+@dataclass(frozen=True)
+class Following:
+    """How links are followed: so many at once, to where the guard lets."""
+
+    connections: int
+    guard: Guard
 
 
 class Links(HttpMediaReader):
@@ -63,16 +73,23 @@ class Links(HttpMediaReader):
                 )
             except (aiohttp.InvalidURL, aiohttp.NonHttpUrlClientError):
                 raise _not_of_the_web(media) from None
+            except RefusedAddressError as error:
+                raise misplaced(media, error) from None
+            except aiohttp.ClientConnectorError as error:
+                if refusal := refusal_of(error):
+                    raise misplaced(media, refusal) from None
+                raise
             async with request as response:
                 _check(response, host, media, expected)
                 yield FileAnswer(response, host)
 
 
 @asynccontextmanager
-async def links(connections: int) -> AsyncIterator[Links]:
+async def links(following: Following) -> AsyncIterator[Links]:
     """A reader of linked media: no cookies are kept, and no credentials of this machine are used."""
     async with aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=connections),
+        connector=following.guard.connector(limit=following.connections),
+        middlewares=(following.guard.middleware,),
         timeout=aiohttp.ClientTimeout(total=None, sock_connect=10, sock_read=SILENCE_SECONDS),
         cookie_jar=aiohttp.DummyCookieJar(),
         trust_env=False,  # nor those of a .netrc

@@ -22,6 +22,7 @@ from blocks.source import Where
 from blocks.upd_descriptions import described, pictures, sized
 from blocks.upd_file import TooLargeError, UpdFile
 from blocks.upd_filters import fits
+from blocks.upd_links import Following
 from blocks.upd_records import nested_category, to_dataset, to_entry, within
 from blocks.upd_rows import EntryRow, LabelledRow, MediaRow, Row, declares_categories, row
 from exporters.errors import FatalError, RequestError, quoted
@@ -86,12 +87,12 @@ def list_entries(file: UpdFile, one: Row, where: Where) -> Iterator[bytes]:
 
 
 def read_entries(
-    file: UpdFile, dataset: Dataset, listing: Sequence[bytes], choice: MediaChoice, connections: int
+    file: UpdFile, dataset: Dataset, listing: Sequence[bytes], choice: MediaChoice, following: Following | None
 ) -> Iterator[Entry]:
-    """The entries of a piece of the listing; `connections` to links at once, 0 where they are not followed."""
+    """The entries of a piece of the listing; `following` says how links are followed, None where they are not."""
 
     def read(file: UpdFile, listed: Sequence[_Listed]) -> Iterator[Entry]:
-        return _Piece(file, dataset, listed).read(choice, connections)
+        return _Piece(file, dataset, listed).read(choice, following)
 
     return _in_pieces(file, map(_decode_listed, listing), read)
 
@@ -147,12 +148,12 @@ class _Piece:
         self._file, self._dataset = file, dataset
         self._entries = list(_entry_rows(file, listed))
 
-    def read(self, choice: MediaChoice, connections: int) -> Iterator[Entry]:
+    def read(self, choice: MediaChoice, following: Following | None) -> Iterator[Entry]:
         rows = dict(self._medias(queries.ORIGINALS))
         originals = [self._described(entry, rows.get(position, ())) for position, entry in enumerate(self._entries)]
         originals = [[media for media in medias if not media.key] for medias in originals]
         unknown = (medias for entry, medias in zip(self._entries, originals, strict=True) if not entry.row.is_ours)
-        found = pictures(self._file, chain.from_iterable(unknown), self._dataset.modality, connections)
+        found = pictures(self._file, chain.from_iterable(unknown), self._dataset.modality, following)
         all_medias = _Following(self._medias("") if choice == "all" else iter(()))
         annotations = _Following(self._annotations())
         belongs = within(self._dataset)

@@ -16,7 +16,10 @@ class Workspace(Block):
 
     Example:
         ```python
+        from blocks.workspace import Workspace
+
         Workspace(url="s3://exports/workspace").save("shared")
+        workspace = Workspace.load("shared")  # on the command line: --workspace block:shared
         ```
     """
 
@@ -27,14 +30,32 @@ class Workspace(Block):
     url: str = Field(
         default_factory=default_workspace_url,
         title="URL",
-        description="A path, or a URL that all workers reach; may grow large.",
+        description="A path, or a URL that all workers reach, such as s3://exports/workspace; may grow large.",
     )
     options: SecretDict = Field(
-        default_factory=lambda: SecretDict({}), description="Options of the fsspec backend, as JSON."
+        default_factory=lambda: SecretDict({}),
+        title="Options",
+        description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
     )
 
     def open(self) -> Store:
+        """Open it.
+
+        Raises:
+            RequestError: the URL is of no known kind or holds a password, or its backend is not installed.
+        """
         return Store(self.folder())
+
+    def check(self) -> str:
+        """That it can be written to, in a sentence; a small file is written and removed.
+
+        Raises:
+            RequestError: it cannot; says why.
+            RetriableError: it cannot be reached now.
+        """
+        storage = self.folder()
+        storage.check_writable("No export can work there")
+        return f"{storage.shown} can be written to; every worker has to reach it."
 
     def folder(self, path: str = "") -> Storage:
         """A place below it, or itself."""

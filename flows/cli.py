@@ -14,6 +14,7 @@ from importlib import metadata
 from typing import Any
 
 from exporters.errors import OuthaulError, RequestError, UndeliveredError
+from flows.cli_blocks import add_blocks
 
 FAILED, WRONG_REQUEST, INTERRUPTED = 1, 2, 130
 
@@ -31,6 +32,10 @@ COMMANDS = {
     "sandbox": ("flows.demo", "sandbox_command", False),
     "ango-plugin": ("flows.ango.command", "ango_plugin_command", True),
     "workspace gc": ("flows.collect", "gc_command", True),
+    "blocks register": ("flows.saved_blocks", "register_command", True),
+    "blocks list": ("flows.saved_blocks", "list_command", True),
+    "blocks check": ("flows.saved_blocks", "check_command", True),
+    "blocks create": ("flows.block_file", "create_command", True),
     "plugin create": ("flows.plugins", "create_command", False),
     "plugin add-exporter": ("flows.plugins", "add_exporter_command", False),
 }
@@ -138,6 +143,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_verify(commands)
     _add_diff(commands)
     _add_workspace(commands)
+    add_blocks(commands, _add)
     _add_sandbox(commands)
     _add_plugin(commands)
     _add_ango_plugin(commands)

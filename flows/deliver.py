@@ -136,7 +136,7 @@ def _put_archive(package: Package, plan: Plan, folder: str, storage: Storage, st
     kind = plan.request.package
     file = f"{plan.name}.{kind}"
     contents = ((member, counted(member.read(store.storage))) for member in index_of(package, store))
-    size, sha256 = put(storage, f"{folder}/{file}", STREAMS[kind](contents))
+    size, sha256 = put(storage, f"{folder}/{file}", STREAMS[kind](contents), expected=package.bytes)
     return PackedFile(kind, file, size, sha256)
 
 

@@ -102,6 +102,21 @@ def test_a_plugin_works_as_written(tmp_path: Path, shell: dict[str, str]) -> Non
     assert "Exported damage as damage-report." in output
 
 
+def test_blocks_are_made_and_used_as_written(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The file of the section on saved platforms and targets is taken, and its commands run one after the other."""
+    section = README.partition("## Saved platforms and targets")[2].partition("\n## ")[0]
+    (described,) = re.findall(r"```yaml\n(.*?)```", section, re.DOTALL)
+    (script,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    (tmp_path / "blocks.yaml").write_text(described)
+    server, key, *_ = commands(BLOCKS[1])
+    output = run("\n".join([f"{server.removesuffix('&')} > /dev/null 2>&1 &", WAIT, key, script]), tmp_path, shell)
+
+    assert "idah/production: created\nouthaul-target/nightly: created\n" in output
+    assert "idah/production: 1 dataset can be read: " in output
+    assert "outhaul-target/nightly: out/nightly can be written to." in output
+    assert len(list((tmp_path / "out" / "nightly" / "street").glob("*/receipt.json"))) == 1
+
+
 def test_deployments_are_taken_by_a_server(tmp_path: Path, shell: dict[str, str]) -> None:
     """The commands of the section on the Prefect UI register blocks and deployments."""
     output = run("\n".join(f"cd {ROOT}\n{command}" for command in commands(BLOCKS[3])), tmp_path, shell)

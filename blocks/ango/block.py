@@ -26,6 +26,7 @@ from blocks.ango.filters import NAMES, Wanted, check_filters, wanted
 from blocks.ango.reading import Reading, pieces
 from blocks.ango.records import to_dataset
 from blocks.ango.signatures import unsigned
+from blocks.guard import check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, Withdrawn, find_dataset
 from blocks.values import mapping, text
 from exporters.errors import RequestError, quoted
@@ -43,8 +44,10 @@ class AngoSource(Source):
 
     Example:
         ```python
-        source = AngoSource(url="https://imeritapi.ango.ai", api_key="...")
-        source.save("production")  # afterwards: outhaul export ango/production ...
+        from blocks.ango import AngoSource
+
+        AngoSource(url="https://imeritapi.ango.ai", api_key="...").save("production")
+        source = AngoSource.load("production")  # on the command line: outhaul export ango/production
         ```
     """
 
@@ -54,36 +57,69 @@ class AngoSource(Source):
     filters: ClassVar[tuple[str, ...]] = NAMES
     sorts: ClassVar[tuple[str, ...]] = ORDERS
 
-    url: str = Field(default=..., title="URL", description="Address of its API, e.g. https://imeritapi.ango.ai.")
+    url: str = Field(default=..., title="URL", description="Address of its API, such as https://imeritapi.ango.ai.")
     api_key: SecretStr = Field(
         default=SecretStr(""), title="API key", description="Of an account that may export the projects."
     )
     stages: list[str] = Field(
-        default=["Complete"], description="Stages whose tasks are exported where no filter says otherwise; none: all."
+        default=["Complete"],
+        title="Stages",
+        description="Stages whose tasks are exported where no filter says otherwise; none: all.",
     )
     export_format: Literal["ndjson", "json"] = Field(
-        default="ndjson", description="What the export is asked for in; rows are the same."
+        default="ndjson", title="Export format", description="What the export is asked for in; rows are the same."
     )
     only_key_frames: bool = Field(
-        default=True, description="Of videos, key frames only; otherwise every frame, which the hub limits to 50,000."
+        default=True,
+        title="Only key frames",
+        description="Of videos, key frames only; otherwise every frame, which the hub limits to 50,000.",
     )
-    include_history: bool = Field(default=True, description="Also the stages that tasks passed; half of an export.")
-    include_metadata: bool = Field(default=True, description="Also who annotated what, and when.")
-    include_idle_durations: bool = Field(default=False, description="Also the times in which nobody did anything.")
+    include_history: bool = Field(
+        default=True, title="Include history", description="Also the stages that tasks passed; half of an export."
+    )
+    include_metadata: bool = Field(
+        default=True, title="Include metadata", description="Also who annotated what, and when."
+    )
+    include_idle_durations: bool = Field(
+        default=False, title="Include idle durations", description="Also the times in which nobody did anything."
+    )
     send_email: bool = Field(default=False, title="Send e-mail", description="Let the hub send a mail when it exports.")
-    notify: bool = Field(default=False, description="Let the hub tell the account's user of the export.")
+    notify: bool = Field(
+        default=False, title="Notify", description="Let the hub tell the account's user of the export."
+    )
     verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
-    ca_bundle: str = Field(default="", title="CA bundle", description="Path of a PEM file, for a private authority.")
+    ca_bundle: str = Field(
+        default="",
+        title="CA bundle",
+        description="Path on the worker of a PEM file, for a private authority, such as /etc/ssl/ours.pem.",
+    )
     proxy: SecretStr = Field(
-        default=SecretStr(""), description="Address of an HTTP proxy; empty: what the environment says (HTTPS_PROXY)."
+        default=SecretStr(""),
+        title="Proxy",
+        description="Address of an HTTP proxy, such as http://proxy:3128; empty: as HTTPS_PROXY says.",
     )
-    user_agent: str = Field(default="", description="What we call ourselves to the hub; empty: outhaul/VERSION.")
-    timeout_seconds: float = Field(default=30.0, gt=0, description="Longest silence of the hub before a retry.")
+    user_agent: str = Field(
+        default="", title="User agent", description="What we call ourselves to the hub; empty: outhaul/VERSION."
+    )
+    timeout_seconds: float = Field(
+        default=30.0, gt=0, title="Timeout (seconds)", description="Longest silence of the hub before a retry."
+    )
     export_timeout_seconds: float = Field(
-        default=3600.0, gt=0, description="Longest time that the hub may take to build an export."
+        default=3600.0,
+        gt=0,
+        title="Export timeout (seconds)",
+        description="Longest time that the hub may take to build an export.",
     )
-    connections: int = Field(default=8, ge=1, le=64, description="Files read at once.")
-    projects_per_page: int = Field(default=100, ge=1, le=1000, description="Of the list of projects.")
+    connections: int = Field(default=8, ge=1, le=64, title="Connections", description="Files read at once, up to 64.")
+    media_hosts: list[str] = Field(
+        default_factory=list,
+        title="Media hosts",
+        description="The only hosts, besides the hub, that files are fetched from, such as *.s3.amazonaws.com; none: "
+        "any but this machine, link-local addresses and those of clouds' metadata.",
+    )
+    projects_per_page: int = Field(
+        default=100, ge=1, le=1000, title="Projects per page", description="Of the list of projects; up to 1,000."
+    )
 
     def check_filters(self, where: Where) -> None:
         check_filters(where)
@@ -102,16 +138,16 @@ class AngoSource(Source):
         async def by_id(client: AngoClient, id_: str) -> Dataset:
             return await _dataset(client, await client.project(id_))
 
-        async def names(client: AngoClient) -> list[Dataset]:
-            return [to_dataset(row, kinds.UNKNOWN) for row in await client.projects(self.projects_per_page)]
-
         if _may_be_id(dataset_id):
             try:
                 return self._run(lambda client: by_id(client, dataset_id))
             except http.NotFoundError:
                 pass
-        found = find_dataset(self._run(names), dataset_id, self._shown)
+        found = find_dataset(self._projects(), dataset_id, self._shown)
         return self._run(lambda client: by_id(client, found.id))
+
+    def dataset_names(self) -> list[str]:
+        return [one.name for one in self._projects()]
 
     def choose(self, wanted: Sequence[str], where: Where = NO_FILTERS) -> list[Dataset]:
         """With all of their label sets; of the modality that is asked for, where one is."""
@@ -182,7 +218,16 @@ class AngoSource(Source):
             ca_bundle=self.ca_bundle,
             proxy=self.proxy.get_secret_value(),
             user_agent=self.user_agent,
+            media_hosts=check_hosts(self.media_hosts),
         )
+
+    def _projects(self) -> list[Dataset]:
+        """All projects, without looking at what is in them."""
+
+        async def read(client: AngoClient) -> list[Dataset]:
+            return [to_dataset(row, kinds.UNKNOWN) for row in await client.projects(self.projects_per_page)]
+
+        return self._run(read)
 
     def _run(self, question: Callable[[AngoClient], Awaitable[T]]) -> T:
         async def ask() -> T:

@@ -18,6 +18,7 @@ from yarl import URL
 
 from blocks import http
 from blocks.ango.links import BOOK
+from blocks.guard import Guard
 from blocks.http_media import FileAnswer, range_request
 from exporters.errors import FatalError, RequestError, RetriableError
 
@@ -53,6 +54,7 @@ class Connection:
     ca_bundle: str = ""
     proxy: str = field(default="", repr=False)
     user_agent: str = ""
+    media_hosts: tuple[str, ...] = ()
 
 
 class LinkRefusedError(FatalError):
@@ -275,5 +277,6 @@ class _Identified(msgspec.Struct):
 
 @asynccontextmanager
 async def connect(connection: Connection) -> AsyncIterator[AngoClient]:
-    async with http.session(connection, aiohttp.DummyCookieJar()) as session:
+    guard = Guard(connection.url, connection.media_hosts, connection.proxy)
+    async with http.session(connection, guard, aiohttp.DummyCookieJar()) as session:
         yield AngoClient(connection, session)

@@ -8,7 +8,8 @@ from contextlib import aclosing, asynccontextmanager
 from blocks import http
 from blocks.ango.client import AngoClient, LinkRefusedError
 from blocks.ango.medias import File, file_of
-from blocks.http_media import FileAnswer, HttpMediaReader
+from blocks.guard import RefusedAddressError
+from blocks.http_media import FileAnswer, HttpMediaReader, misplaced
 from exporters.errors import SkippableError
 from exporters.model import Media
 
@@ -75,5 +76,7 @@ class AngoMediaReader(HttpMediaReader):
                 yield answer
         except http.NotFoundError:
             raise SkippableError(media.id, "its media is gone from its storage (404)") from None
+        except RefusedAddressError as error:
+            raise misplaced(media, error) from None
         except LinkRefusedError:
             raise SkippableError(media.id, "its media is not opened by its storage") from None

@@ -1,7 +1,7 @@
 """`make bench`: this system and the bare floor, interleaved in one run, as ratios; see README.md beside this.
 
 `make bench ARGS=formats` measures formats alone, `ARGS=idah` the source IDAH, `ARGS=ango` the plug-in of Ango Hub,
-`ARGS=nightly` what a second export of a dataset takes, `ARGS=upd` what UPD files do.
+`ARGS=nightly` what a second export of a dataset takes, `ARGS=upd` what UPD files do, `ARGS=s3` delivery to S3.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
-from tests.benchmarks import ango, formats, idah, nightly, upd
+from tests.benchmarks import ango, formats, idah, nightly, s3, upd
 from tests.benchmarks.measuring import measured
 
 OUTHAUL = str(Path(sys.executable).with_name("outhaul"))
@@ -87,7 +87,14 @@ def _print(arguments: argparse.Namespace, medians: dict[str, dict[str, float]]) 
         )
 
 
-PARTS = {"ango": ango.main, "formats": formats.main, "idah": idah.main, "nightly": nightly.main, "upd": upd.main}
+PARTS = {
+    "ango": ango.main,
+    "formats": formats.main,
+    "idah": idah.main,
+    "nightly": nightly.main,
+    "s3": s3.main,
+    "upd": upd.main,
+}
 
 if __name__ == "__main__":
     if sys.argv[1:2] and sys.argv[1] in PARTS:

@@ -19,6 +19,7 @@ from blocks.catalog import BLOCKS
 from blocks.folder import FolderSource
 from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
+from blocks.s3_target import S3Target
 from blocks.signing import SigningKey
 from blocks.target import Target
 from blocks.upd import UpdSource
@@ -57,11 +58,13 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "timeout_seconds": 5.5,
         "export_timeout_seconds": 60.0,
         "connections": 3,
+        "media_hosts": ["*.example.org"],
         "projects_per_page": 7,
     },
     FolderSource: {"url": "s3://bucket/coco", "options": SecretDict({"secret": CANARY}), "connections": 2},
     Target: {
         "url": "s3://bucket/exports",
+        "saved_block": "s3-bucket/team",
         "endpoint_url": "https://s3.example.org",
         "access_key_id": "key",
         "secret_access_key": SecretStr(CANARY),
@@ -92,11 +95,31 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "proxy": SecretStr(CANARY),
         "user_agent": "haul/1",
     },
+    S3Target: {
+        "bucket": "exports",
+        "folder": "nightly",
+        "endpoint_url": "https://s3.example.org",
+        "addressing": "virtual",
+        "region": "eu-central-1",
+        "access_key_id": "key",
+        "secret_access_key": SecretStr(CANARY),
+        "session_token": SecretStr(CANARY),
+        "profile": "exports",
+        "role_arn": "arn:aws:iam::123456789012:role/exports",
+        "external_id": "outhaul",
+        "encryption": "aws:kms",
+        "kms_key_id": "alias/exports",
+        "storage_class": "STANDARD_IA",
+        "tags": ["team=vision"],
+        "acl": "private",
+        "requester_pays": True,
+    },
     Workspace: {"url": "s3://bucket/workspace", "options": SecretDict({"secret": CANARY})},
     UpdSource: {
         "url": "s3://bucket/street.upd",
         "options": SecretDict({"secret": CANARY}),
         "follow_links": False,
+        "media_hosts": ["*.example.org"],
         "connections": 2,
     },
     SigningKey: {
@@ -131,31 +154,19 @@ class TestBlockStandards(BlockStandardTestSuite):
         """There is no logo to be fetched from elsewhere."""
         assert block._logo_url is None
 
-    def test_has_a_valid_code_example(self, block: type[Block]) -> None:
-        """The block's docstring has an example, and it makes a block with fields that it has."""
+    def test_has_a_valid_code_example(self, block: type[Block], monkeypatch: pytest.MonkeyPatch) -> None:
+        """The block's docstring has an example that runs by itself: it makes a block, saves it, and loads it again."""
         assert "Example:" in (block.__doc__ or "")
         example = block.get_code_example()
         assert example
-        example = example.strip().removeprefix("```python").removesuffix("```")
-        names: dict[str, Any] = {block.__name__: _Recorder(block)}
-        exec(example, names)
-        assert names[block.__name__].made == 1
-
-
-class _Recorder:
-    """Makes the block, and pretends to save it."""
-
-    def __init__(self, block: type[Block]) -> None:
-        self._block = block
-        self.made = 0
-
-    def __call__(self, **values: Any) -> Any:
-        self._block(**values)
-        self.made += 1
-        return self
-
-    def save(self, name: str) -> None:
-        assert name
+        saved: dict[str, Block] = {}
+        monkeypatch.setattr(block, "save", lambda made, name: saved.update({name: made}))
+        monkeypatch.setattr(block, "load", staticmethod(saved.__getitem__))
+        names: dict[str, Any] = {}
+        exec(example.strip().removeprefix("```python").removesuffix("```"), names)
+        (made,) = saved.values()
+        assert type(made) is block
+        assert made in [value for name, value in names.items() if name != "__builtins__"]
 
 
 @pytest.mark.usefixtures("prefect_api")
@@ -174,7 +185,7 @@ def test_blocks_are_saved_and_loaded(block: type[Block]) -> None:
         slug = block.get_block_type_slug()
         shown = client.read_block_document_by_name(name, slug, include_secrets=False)
         assert CANARY not in json.dumps(shown.data)
-        public = next(iter(set(shown.data) & {"url", "certificate"}))
+        public = next(iter(set(shown.data) & {"url", "bucket", "certificate"}))
         assert shown.data[public] == SAMPLES[block][public]
 
 
@@ -199,9 +210,13 @@ def test_secrets_are_masked(block: type[Block]) -> None:
 def test_forms_have_titles_and_defaults(block: type[Block]) -> None:
     """In the form only what nobody can guess has to be filled in, and secrets are secret fields."""
     schema = block.model_json_schema()
-    assert schema.get("required", []) in (["url"], [], ["private_key", "certificate"])
+    assert schema.get("required", []) in (["url"], ["bucket"], [], ["private_key", "certificate"])
     secrets = {name.split(".")[0] for name in schema["secret_fields"]}
     assert secrets == {name for name, value in SAMPLES[block].items() if isinstance(value, SecretStr | SecretDict)}
+    for name, field in schema["properties"].items():
+        later = field["title"].split()[1:]
+        assert all(word.islower() or word.isupper() for word in later), name
+        assert field["description"].endswith("."), name
 
 
 @pytest.mark.parametrize(

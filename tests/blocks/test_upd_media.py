@@ -42,7 +42,7 @@ def with_media(path: Path, url: str, *rows: tuple[Any, ...], **metadata: Any) ->
         add(database, "annotations", "a", "e", "idah-image:bounding-box", {"points": CORNERS}, "car", {}, {})
         for row in rows:
             add(database, "medias", *row)
-    return UpdSource(url=str(path))
+    return UpdSource(url=str(path), media_hosts=["127.0.0.1"])
 
 
 def only(source: UpdSource) -> tuple[Entry, Media]:

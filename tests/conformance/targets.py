@@ -6,10 +6,12 @@ look at it in a way that is not ours.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -164,6 +166,23 @@ class TargetConformance(ABC):
             storage.remove(name)
             assert not storage.exists(name)
         assert case.look() == {}
+
+    @pytest.mark.parametrize("name", ["../x", "a/../../x", "..", "a/.."])
+    def test_no_name_leads_outside(self, case: TargetCase, storage: Storage, name: str, tmp_path: Path) -> None:
+        """A name that would lead out of the place is refused by whatever is done with it."""
+        (tmp_path / "local").write_bytes(b"x")
+        storage.write("a/file", [b"x"])
+        attempts: list[Callable[[], Any]] = [
+            lambda: storage.write(name, [b"x"]), lambda: storage.create(name, b"x"),
+            lambda: storage.move_in(tmp_path / "local", name), lambda: storage.remove(name), lambda: storage.read(name),
+            lambda: storage.exists(name), lambda: storage.size(name), lambda: storage.files(name),
+        ]  # fmt: skip
+        for attempt in attempts:
+            with pytest.raises(RequestError, match="would lie outside"):
+                attempt()
+        with contextlib.suppress(RequestError):  # where there is no copying, it says so whatever the name
+            assert not storage.copy("a/file", name)
+        assert case.look() == {"a/file": b"x"}
 
     def test_nothing_is_listed_where_nothing_is(self, storage: Storage) -> None:
         """A folder whose last file has gone has no files."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from flows.export import export
 from flows.results import Summary
+
+Run = Callable[..., tuple[int, str, str]]
+"""Calls the command line; returns status, standard output, standard error."""
 
 
 def of_the_tests(folder: Path) -> dict[str, str]:

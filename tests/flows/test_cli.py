@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,33 +17,8 @@ from PIL import Image
 
 from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY
-from exporters import registry
-from flows.cli import main
 from tests.fakes.plugins import write_plugin
-from tests.flows.harness import Exports, Platform, of_the_tests
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def outhaul(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: Platform, tmp_path: Path
-) -> Iterator[Run]:
-    """Calls the command line in this process; returns status, standard output, standard error."""
-    for name, value in dict(os.environ).items():  # what the command sets must not reach other tests
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("OUTHAUL_API_KEY", DEMO_API_KEY)
-    monkeypatch.chdir(tmp_path)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(list(arguments))
-        captured = capsys.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    yield run
-    monkeypatch.undo()
-    registry.reload()
+from tests.flows.harness import Exports, Platform, Run, of_the_tests
 
 
 def source(platform: Platform) -> str:

@@ -16,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from blocks.sandbox.faults import Fault
-from tests.conftest import free_ports
 from tests.flows.harness import Exports, Platform
 from tests.flows.recovery import Job, running
+from tests.s3_server import free_ports
 
 pytestmark = [
     pytest.mark.timeout(600),

@@ -23,8 +23,8 @@ from blocks.sandbox.idah import IdahSandbox
 from blocks.storage import Storage
 from blocks.workspace import Workspace
 from flows.verify import verify
-from tests.conftest import S3Server
 from tests.flows.recovery import Interrupt, Job, running
+from tests.s3_server import S3Server
 
 KILLS = int(os.environ.get("OUTHAUL_TEST_KILLS", "6"))
 """More of them find more: 100 take some minutes."""

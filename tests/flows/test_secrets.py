@@ -11,8 +11,8 @@ import pytest
 
 from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY
-from tests.conftest import S3Server
 from tests.flows.harness import Platform
+from tests.s3_server import S3Server
 
 
 @pytest.mark.parametrize("fails", [False, True])

@@ -18,8 +18,8 @@ import pytest
 
 from blocks.sandbox.ango import DEMO_API_KEY, DEMO_PLUGIN_SECRET, AngoSandbox
 from blocks.sandbox.faults import Fault
-from tests.conftest import free_ports
 from tests.flows.ango.plugin import images, images_of, last_words, own_plugin, plugin, prefect_database, product
+from tests.s3_server import free_ports
 
 pytestmark = [pytest.mark.usefixtures("prefect_api"), pytest.mark.xdist_group("ango-plugin")]
 

@@ -1,0 +1,104 @@
+"""A person in front of the Prefect UI: a headless browser that is already installed, clicking and typing."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+ARGUMENTS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
+    *("--disable-background-networking", "--disable-component-update"),
+)
+PATIENCE_MILLISECONDS = 60_000
+ENDED = re.compile("^(Completed|Failed|Crashed|Cancelled)$")
+
+
+def chromium() -> str:
+    """Where the browser lies; a test that needs it is skipped where there is none."""
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("no Chromium is installed here (Debian: apt-get install chromium)")
+    return found
+
+
+class Person:
+    """What somebody does in the UI, whose pages begin at `url`; what they saw last is kept as a picture in `folder`."""
+
+    def __init__(self, page: Page, url: str, folder: Path) -> None:
+        self.page, self._url, self._folder = page, url, folder
+
+    def opens(self, entry: str) -> None:
+        """From the navigation at the left."""
+        if not self.page.url.startswith(self._url):
+            self.page.goto(self._url)
+        self.page.get_by_role("link", name=entry, exact=True).first.click()
+
+    def looks(self, name: str) -> None:
+        self.page.screenshot(path=self._folder / f"{name}.png", full_page=True)
+
+    def makes_block(self, kind: str, name: str, fields: Mapping[str, str]) -> None:
+        """By the name of its kind on the card, and the labels of its fields."""
+        page = self.page
+        self.opens("Blocks")
+        page.locator("a[href$='/blocks/catalog']").first.click()
+        card = page.locator("[data-slot=card]").filter(has=page.get_by_text(kind, exact=True))
+        card.get_by_role("link", name="Create").click()
+        page.get_by_label("Name", exact=True).fill(name)
+        for label, value in fields.items():
+            page.get_by_label(label, exact=True).or_(page.get_by_label(f"{label} (Optional)", exact=True)).fill(value)
+        self.looks(f"block-{name}")
+        page.get_by_role("button", name="Save").click()
+        page.wait_for_url("**/blocks/block/*")
+        self.looks(f"saved-{name}")
+
+    def runs(self, deployment: str, blocks: Mapping[str, str], fields: Mapping[str, str]) -> None:
+        """With saved blocks, each by the tab of its class and its name, in the order of the form."""
+        page = self.page
+        self.opens("Deployments")
+        page.get_by_role("link", name=deployment, exact=True).first.click()
+        page.get_by_role("button", name="Run", exact=True).click()
+        page.get_by_role("menuitem", name="Custom run").click()
+        for tab, name in blocks.items():
+            page.get_by_role("tab", name=tab, exact=True).click()
+            page.get_by_role("button", name="Select a block").filter(has_text="Select a block").first.click()
+            page.get_by_role("option", name=name, exact=True).click()
+        for label, value in fields.items():
+            page.get_by_label(f"{label} (Optional)", exact=True).fill(value)
+        self.looks("run-form")
+        page.get_by_role("button", name="Submit").click()
+        page.get_by_text("View run").click()
+        page.get_by_role("tab", name="Job Variables").wait_for()
+
+    def waits_for_the_end(self) -> str:
+        """What the run that is looked at came to, which its page shows by itself."""
+        ended = self.page.get_by_text(ENDED).first
+        ended.wait_for(timeout=240_000)
+        return ended.inner_text()
+
+
+@contextmanager
+def person(url: str, folder: Path) -> Iterator[Person]:
+    """Meanwhile no coroutine runs in this thread but the browser's: Prefect is to be asked before or afterwards."""
+    executable = chromium()
+    pictures = Path(os.environ.get("OUTHAUL_TEST_SCREENSHOTS") or folder / "screenshots")
+    pictures.mkdir(parents=True, exist_ok=True)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=list(ARGUMENTS))
+        try:
+            page = browser.new_page(viewport={"width": 1280, "height": 1400})
+            page.set_default_timeout(PATIENCE_MILLISECONDS)
+            one = Person(page, url, pictures)
+            try:
+                yield one
+            except BaseException:
+                one.looks("last")
+                raise
+        finally:
+            browser.close()
