@@ -17,7 +17,7 @@ import stat
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -71,6 +71,10 @@ class Storage:
             given = _s3_options(given)
             if not re.match(r"https?://[^/]", given.get("endpoint_url") or "https://aws"):
                 raise RequestError(f"The endpoint of {self.shown} is no URL; give one such as https://s3.example.org.")
+        if scheme in ("http", "https"):
+            from blocks.guard import guarded_client  # noqa: PLC0415 - aiohttp takes its time
+
+            given.setdefault("get_client", partial(guarded_client, inner))
         if chained and outer:
             given = {scheme: given}
         with translated(self.shown):

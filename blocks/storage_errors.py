@@ -38,6 +38,8 @@ def _cause_of_absence(place: str, error: OSError) -> OuthaulError | None:
     cause = error.__cause__
     if isinstance(error, FileNotFoundError) and _code(cause) == "NoSuchUpload":
         return RetriableError(f"The upload to {place} was ended by somebody else; try again later.")
+    if isinstance(error, FileNotFoundError) and isinstance(cause, OuthaulError):
+        return cause
     if not isinstance(error, FileNotFoundError) or not isinstance(cause, Exception) or not _is_of_aiohttp(cause):
         return None
     return _os_error(place, cause) if isinstance(cause, OSError) else _client_error(place, cause)
@@ -59,6 +61,10 @@ def _module(error: Exception) -> str:
 
 
 def _os_error(place: str, error: OSError) -> OuthaulError:
+    refused = getattr(error, "os_error", None)  # of a connection that `blocks.guard` did not let be made
+    if type(refused).__name__ == "RefusedConnectionError":
+        kind = getattr(refused, "kind", "")
+        return RequestError(f"{place} leads to {kind}, where nothing is read; check the address.")
     match error:
         case FileNotFoundError():
             return RequestError(f"{place} does not exist; check the address.")
