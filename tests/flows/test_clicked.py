@@ -23,7 +23,7 @@ from tests.flows.browser import chromium, person
 from tests.flows.harness import Platform, of_the_tests
 from tests.flows.worker import PREFECT, worker
 
-pytestmark = [pytest.mark.xdist_group("ango-plugin"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @contextmanager
