@@ -32,7 +32,8 @@ from blocks.target import Target
 from blocks.urls import without_credentials
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
-from tests.conformance.targets import MIB, TargetCase, TargetConformance
+from tests.conformance.targets import MIB, NAMES, TargetCase, TargetConformance
+from tests.servers import PASSWORD, FileServer
 
 
 class TestMemory(TargetConformance):
@@ -191,6 +192,65 @@ class TestBucket(TargetConformance):
         assert done.returncode == -9
         assert case.look() == {}
         assert len(case.uploads()) == 1  # so the other tests would see one that is left open
+
+
+def _served(server: FileServer, *unreachable: Target) -> TargetCase:
+    """A folder of its own on a server, looked at on the disk that it serves."""
+    name = os.urandom(6).hex()
+    folder = server.folder / name
+
+    def look() -> dict[str, bytes]:
+        found = (path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+    def put(name: str, data: bytes) -> None:
+        (folder / name).write_bytes(data)
+
+    blocked = Target(url=f"{server.url}/{name}-file/below", options=SecretDict(server.options))
+    (server.folder / f"{name}-file").write_bytes(b"x")
+    return TargetCase(server.target(name), look, put, unreachable=(*unreachable, blocked))
+
+
+class TestSftp(TargetConformance):
+    @pytest.fixture
+    def case(self, sftp_server: FileServer) -> TargetCase:
+        return _served(sftp_server)
+
+    def test_wrong_credentials(self, sftp_server: FileServer) -> None:
+        """Who is not let in is told so as soon as the place is opened, without showing what was tried."""
+        with pytest.raises(RequestError, match="may not be read or written") as caught:
+            sftp_server.target("x", password="canary").storage()
+        assert "canary" not in str(caught.value)
+
+    def test_a_server_that_is_not_known(self, sftp_server: FileServer) -> None:
+        """Nobody is handed a password before it is clear who they are."""
+        with pytest.raises(RequestError, match="known_hosts"):
+            sftp_server.target("x", known_hosts=b"").storage()
+
+
+class TestWebdav(TargetConformance):
+    names = tuple(name for name in NAMES if "#" not in name)
+    """wsgidav cuts such names when it renames: it reads a quoted sign in an address as the sign itself."""
+
+    @pytest.fixture
+    def case(self, webdav_server: FileServer) -> TargetCase:
+        return _served(webdav_server, webdav_server.target("x", password="wrong"))
+
+    def test_addresses_with_a_user(self, webdav_server: FileServer) -> None:
+        """The name of the user may stand in the address, where only the password is a secret."""
+        url = webdav_server.url.replace("://", "://someone@")
+        storage = Target(url=f"{url}/user", options=SecretDict({"password": PASSWORD})).storage()
+        storage.write("file", [b"x"])
+        assert storage.files() == {"file": 1}
+        assert "someone" not in storage.shown
+
+    def test_signs_that_addresses_know(self, webdav_server: FileServer) -> None:
+        """A name is no part of an address, whatever signs it has."""
+        storage = webdav_server.target("signs").storage()
+        storage.fs.makedirs("/signs", exist_ok=True)
+        storage.fs.pipe_file("/signs/a#b?c%41", b"x")
+        assert (webdav_server.folder / "signs" / "a#b?c%41").read_bytes() == b"x"
+        assert storage.read("a#b?c%41") == b"x"
 
 
 _ROOT = Path(__file__).parents[2]
