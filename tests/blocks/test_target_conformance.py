@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from pydantic import SecretStr
 from yarl import URL
 
 from blocks import storage_errors
+from blocks.places import PLACES
 from blocks.scratch import scratch_database
 from blocks.storage import Storage, default_workspace_url
 from blocks.target import Target
@@ -352,18 +354,36 @@ def test_our_own_errors_pass() -> None:
 # Addresses
 
 
-@pytest.mark.parametrize(
-    ("url", "extra"),
-    [("gs://b/x", "gcs"), ("gcs://b/x", "gcs"), ("abfs://c/x", "azure"), ("az://c/x", "azure"), ("ssh://h/x", "sftp")],
-)
-def test_a_backend_that_is_not_installed(url: str, extra: str) -> None:
+EXTRAS = {
+    "gcs": ("gs://b/x", "gcs://b/x"),
+    "azure": ("abfs://c/x", "az://c/x"),
+    "sftp": ("sftp://h/x", "ssh://h/x"),
+    "webdav": ("webdav://h/x", "webdavs://h/x", "davs://h/x"),
+    "hf": ("hf://datasets/a/b",),
+}
+
+
+def test_backends_that_are_not_installed() -> None:
     """A URL of a kind whose package is missing is refused with the name of our extra that brings it."""
-    module = {"gcs": "gcsfs", "azure": "adlfs", "sftp": "sshfs"}[extra]
-    with contextlib.suppress(ImportError):
-        __import__(module)
-        pytest.skip(f"{module} is installed here")
-    with pytest.raises(RequestError, match=rf"install outhaul\[{extra}\]"):
-        Target(url=url).storage()
+    script = (
+        "import sys\nfrom exporters.errors import RequestError\nfrom blocks.storage import Storage\n"
+        "for name in ('gcsfs', 'adlfs', 'sshfs', 'paramiko', 'webdav4', 'huggingface_hub'):\n"
+        "    sys.modules[name] = None\n"
+        "for url in sys.argv[1:]:\n"
+        "    try:\n        Storage(url)\n    except RequestError as error:\n        print(error)\n"
+    )
+    urls = [(extra, url) for extra, found in EXTRAS.items() for url in found]
+    command = [sys.executable, "-c", script, *(url for _, url in urls)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT)
+    assert done.stdout.splitlines() == [
+        f"{url} needs a package that is not installed; install outhaul[{extra}]." for extra, url in urls
+    ]
+
+
+def test_every_kind_of_place_names_an_extra_that_there_is() -> None:
+    """What messages advise to install can be installed."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    assert {place.extra for place in PLACES} - {""} == set(EXTRAS) <= set(project["optional-dependencies"])
 
 
 @pytest.mark.parametrize("url", ["nonsense://x", "s3+nonsense://x", "https://127.0.0.1:1/x"])
