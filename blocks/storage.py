@@ -12,7 +12,6 @@ import errno
 import hashlib
 import itertools
 import os
-import re
 import stat
 import tempfile
 import zipfile
@@ -28,7 +27,7 @@ from fsspec.implementations.local import LocalFileSystem
 from blocks import stopping
 from blocks.chunks import chunks_of
 from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk
-from blocks.places import opened_as, place_of
+from blocks.places import opened_at, opened_with, place_of
 from blocks.storage_errors import is_passing, said, translated
 from blocks.uploads import SMALL_BYTES, Uploader, uploader
 from blocks.urls import without_credentials
@@ -37,17 +36,6 @@ from exporters.temporary import owned_name
 
 BLOCK_BYTES = 16 << 20
 """Size of an uploaded part: fsspec's own 50 MiB halves the speed and doubles the memory."""
-
-S3_CONFIG: Mapping[str, Any] = {
-    "max_pool_connections": 32,
-    "retries": {"mode": "standard", "max_attempts": 3},  # tasks have their own patience
-    "request_checksum_calculation": "when_required",
-    "response_checksum_validation": "when_required",
-}
-_S3_DEFAULTS: Mapping[str, Any] = {
-    "use_listings_cache": False,  # with it, files that another machine has just written do not exist
-    "config_kwargs": S3_CONFIG,
-}
 
 
 def default_workspace_url() -> str:
@@ -63,18 +51,16 @@ class Storage:
         self.url = url.rstrip("/") or "/"
         self.spool: str | None = None
         """Where files are written before they are whole; None: beside their places, which are all that there is."""
+        self.link_seconds = 0
+        """How long links that let anybody in are good for; 0: there are none."""
         outer, chained, inner = url.rpartition("::")  # of an archive, the options are those of the place it lies in
         scheme = fsspec.utils.get_protocol(inner)
-        given = dict(options or {})
-        if scheme in ("s3", "s3a"):
-            given = _s3_options(given)
-            if not re.match(r"https?://[^/]", given.get("endpoint_url") or "https://aws"):
-                raise RequestError(f"The endpoint of {self.shown} is no URL; give one such as https://s3.example.org.")
+        given = opened_with(scheme, dict(options or {}), self.shown)
         self._place = place_of(fsspec.utils.get_protocol(url))
         with translated(self.shown):
             try:
                 if not chained:
-                    url, given = opened_as(url, scheme, given)
+                    url, given = opened_at(url, scheme, given)
                 elif outer:
                     given = {scheme: given}
                 self.fs, self.root = fsspec.core.url_to_fs(url, **given)
@@ -109,6 +95,14 @@ class Storage:
 
     def shown_path(self, name: str) -> str:
         return f"{self.shown.rstrip('/')}/{name}" if name else self.shown
+
+    def link(self, name: str) -> str:
+        """Where a person finds a file: an address that lets anybody in for a while, where such are asked for."""
+        if not self.link_seconds:
+            return self.shown_path(name)
+        with translated(self.shown_path(name)):
+            found: str = self.fs.url(self.path(name), expires=self.link_seconds)
+            return found
 
     def exists(self, name: str) -> bool:
         with translated(self.shown_path(name)):
@@ -420,16 +414,3 @@ def written_at(info: Mapping[str, Any]) -> float | None:
             with contextlib.suppress(ValueError):
                 return datetime.fromisoformat(found).timestamp()
     return None
-
-
-def _s3_options(given: dict[str, Any]) -> dict[str, Any]:
-    """What the block says, else the environment: `OUTHAUL_S3_ENDPOINT_URL`, else AWS's own variables."""
-    options = {**_S3_DEFAULTS, **given}
-    endpoint = os.environ.get("OUTHAUL_S3_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3")
-    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        options.setdefault("endpoint_url", endpoint)
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if region or options.get("endpoint_url"):
-        options.setdefault("client_kwargs", {"region_name": region or "us-east-1"})
-    return options
