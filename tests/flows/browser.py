@@ -16,7 +16,8 @@ ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 )
-PATIENCE_MILLISECONDS = 60_000
+PATIENCE_MILLISECONDS = 90_000
+ATTEMPTS = 5
 ENDED = re.compile("^(Completed|Failed|Crashed|Cancelled)$")
 
 
@@ -50,13 +51,27 @@ class Person:
         page.locator("a[href$='/blocks/catalog']").first.click()
         card = page.locator("[data-slot=card]").filter(has=page.get_by_text(kind, exact=True))
         card.get_by_role("link", name="Create").click()
-        page.get_by_label("Name", exact=True).fill(name)
-        for label, value in fields.items():
-            page.get_by_label(label, exact=True).or_(page.get_by_label(f"{label} (Optional)", exact=True)).fill(value)
+        self._types({"Name": name, **fields})
         self.looks(f"block-{name}")
         page.get_by_role("button", name="Save").click()
         page.wait_for_url("**/blocks/block/*")
         self.looks(f"saved-{name}")
+
+    def _types(self, fields: Mapping[str, str]) -> None:
+        """Until all of it stands there: a page that draws itself anew forgets what was typed while it did."""
+        boxes = {
+            label: self.page.get_by_label(label, exact=True).or_(
+                self.page.get_by_label(f"{label} (Optional)", exact=True)
+            )
+            for label in fields
+        }
+        for _ in range(ATTEMPTS):
+            for label, value in fields.items():
+                boxes[label].fill(value)
+            self.page.wait_for_load_state("networkidle")
+            if all(boxes[label].input_value() == value for label, value in fields.items()):
+                return
+        pytest.fail(f"The form does not keep what is typed into it: {', '.join(fields)}.")
 
     def runs(self, deployment: str, blocks: Mapping[str, str], fields: Mapping[str, str]) -> None:
         """With saved blocks, each by the tab of its class and its name, in the order of the form."""
@@ -69,8 +84,7 @@ class Person:
             page.get_by_role("tab", name=tab, exact=True).click()
             page.get_by_role("button", name="Select a block").filter(has_text="Select a block").first.click()
             page.get_by_role("option", name=name, exact=True).click()
-        for label, value in fields.items():
-            page.get_by_label(f"{label} (Optional)", exact=True).fill(value)
+        self._types(fields)
         self.looks("run-form")
         page.get_by_role("button", name="Submit").click()
         page.get_by_text("View run").click()
