@@ -13,8 +13,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from blocks.places import S3_CONFIG
 from blocks.saved import read_saved
-from blocks.storage import S3_CONFIG
 from blocks.urls import refuse_credentials
 from blocks.values import mapping
 from exporters.errors import RequestError, unknown_name
@@ -25,7 +25,7 @@ _DOTS = re.compile(r"(^|/)\.\.?(/|$)")
 
 
 @dataclass(frozen=True)
-class Place:
+class SavedPlace:
     """A place as fsspec takes it. `url` is empty of a block that holds credentials alone."""
 
     url: str
@@ -34,7 +34,7 @@ class Place:
     """What the credentials are for, where there is no URL."""
 
 
-def existing_place(slug: str, within: str = "") -> Place:
+def existing_place(slug: str, within: str = "") -> SavedPlace:
     """The place of the block `KIND/NAME`, or a folder within it; of credentials, the URL they are to be used for.
 
     Raises:
@@ -48,14 +48,14 @@ def existing_place(slug: str, within: str = "") -> Place:
         raise RequestError(f"{slug!r} names no saved block; give its kind and its name, such as s3-bucket/team.")
     place = KINDS[kind](read_saved(kind, name), slug)
     if place.url:
-        return Place(_within(place.url, within, slug), place.options)
+        return SavedPlace(_within(place.url, within, slug), place.options)
     bucket = within.strip().removeprefix(f"{place.scheme}://").strip("/")
     if not bucket or "://" in bucket:
         raise RequestError(
             f"The saved block {slug} holds credentials, but no place; say for which bucket and folder, "
             f"such as {place.scheme}://bucket/folder."
         )
-    return Place(_within(f"{place.scheme}://", bucket, slug), place.options)
+    return SavedPlace(_within(f"{place.scheme}://", bucket, slug), place.options)
 
 
 def split_existing(text: str) -> tuple[str, str] | None:
@@ -76,14 +76,14 @@ def _within(url: str, folder: str, slug: str) -> str:
     return url + inner if url.endswith("/") else f"{url}/{inner}"
 
 
-def _s3_bucket(fields: Fields, slug: str) -> Place:
+def _s3_bucket(fields: Fields, slug: str) -> SavedPlace:
     bucket = _needed(fields, "bucket_name", slug)
-    credentials = mapping(fields.get("credentials"))
-    return Place(_within(f"s3://{bucket.strip('/')}", _text(fields, "bucket_folder"), slug), _s3(credentials, slug))
+    options = _s3(mapping(fields.get("credentials")), slug)
+    return SavedPlace(_within(f"s3://{bucket.strip('/')}", _text(fields, "bucket_folder"), slug), options)
 
 
-def _aws_credentials(fields: Fields, slug: str) -> Place:
-    return Place("", _s3(fields, slug), "s3")
+def _aws_credentials(fields: Fields, slug: str) -> SavedPlace:
+    return SavedPlace("", _s3(fields, slug), "s3")
 
 
 def _s3(fields: Fields, slug: str) -> dict[str, Any]:
@@ -134,14 +134,14 @@ def _with_role(role: str, options: dict[str, Any], client: Fields, asked: Fields
     return {**others_left, "session": session}
 
 
-def _gcs_bucket(fields: Fields, slug: str) -> Place:
+def _gcs_bucket(fields: Fields, slug: str) -> SavedPlace:
     bucket = _needed(fields, "bucket", slug)
     credentials = mapping(fields.get("gcp_credentials"))
-    return Place(_within(f"gs://{bucket.strip('/')}", _text(fields, "bucket_folder"), slug), _gcs(credentials))
+    return SavedPlace(_within(f"gs://{bucket.strip('/')}", _text(fields, "bucket_folder"), slug), _gcs(credentials))
 
 
-def _gcp_credentials(fields: Fields, _slug: str) -> Place:
-    return Place("", _gcs(fields), "gs")
+def _gcp_credentials(fields: Fields, _slug: str) -> SavedPlace:
+    return SavedPlace("", _gcs(fields), "gs")
 
 
 def _gcs(fields: Fields) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def _gcs(fields: Fields) -> dict[str, Any]:
     return {name: value for name, value in options.items() if value}
 
 
-def _remote_file_system(fields: Fields, slug: str) -> Place:
+def _remote_file_system(fields: Fields, slug: str) -> SavedPlace:
     base = _needed(fields, "basepath", slug)
     try:
         refuse_credentials(base)
@@ -161,14 +161,14 @@ def _remote_file_system(fields: Fields, slug: str) -> Place:
         raise RequestError(
             f"The saved block {slug} has a password in its basepath, which everybody sees; put it into its settings."
         ) from None
-    return Place(base, dict(mapping(fields.get("settings"))))
+    return SavedPlace(base, dict(mapping(fields.get("settings"))))
 
 
-def _local_file_system(fields: Fields, slug: str) -> Place:
-    return Place(str(Path(_needed(fields, "basepath", slug)).expanduser()))
+def _local_file_system(fields: Fields, slug: str) -> SavedPlace:
+    return SavedPlace(str(Path(_needed(fields, "basepath", slug)).expanduser()))
 
 
-KINDS: Mapping[str, Callable[[Fields, str], Place]] = {
+KINDS: Mapping[str, Callable[[Fields, str], SavedPlace]] = {
     "s3-bucket": _s3_bucket,
     "aws-credentials": _aws_credentials,
     "minio-credentials": _aws_credentials,

@@ -22,6 +22,7 @@ from exporters.errors import RequestError, quoted
 
 LOOPBACK, LINK_LOCAL, METADATA = "this machine", "link-local", "a cloud's metadata"
 UNLISTED = "not among media_hosts"
+LIST_IT = "if that is the right address, name it in media_hosts"
 
 _METADATA = frozenset(
     map(
@@ -59,12 +60,12 @@ class RefusedAddressError(RequestError):
         return self.message
 
 
-class _RefusedConnectionError(OSError):
-    """As the connector may raise it; `translated` tells it from others."""
+class RefusedConnectionError(OSError):
+    """As the connector may raise it; whoever translates its errors tells it from others."""
 
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, advice: str) -> None:
         super().__init__(f"refused: {kind}")
-        self.kind = kind
+        self.kind, self.advice = kind, advice
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,13 @@ class Guard:
         hosts: the only ones besides it, if any; `*.example.org` is any name below. An address that is written out, or
             `localhost`, is allowed whatever it is.
         proxy: URL that requests go through, empty: the environment says.
+        advice: what to do where the right address is refused.
     """
 
     own: str = ""
     hosts: tuple[str, ...] = ()
     proxy: str = ""
+    advice: str = "check the address"
 
     def connector(self, **options: Any) -> aiohttp.TCPConnector:
         """Connections that are looked at one by one."""
@@ -97,19 +100,19 @@ class Guard:
         """Raises RefusedAddressError for a host that is not allowed, by its name alone."""
         host = _plain(url.raw_host or "")
         if host in _METADATA_NAMES and host not in self._names:
-            raise refused(host, METADATA)
+            raise refused(host, METADATA, self.advice)
         if host and host == self._own_host:
             return
         if self.hosts and not self._is_listed(host):
-            raise refused(host, UNLISTED)
+            raise refused(host, UNLISTED, self.advice)
         address = "127.0.0.1" if host == _HERE or host.endswith(f".{_HERE}") else _literal(host)
         if kind := address and self._refusal(address, url.port or 0):
-            raise refused(host, kind)
+            raise refused(host, kind, self.advice)
 
     def _socket(self, found: Any) -> socket.socket:
         family, type_, protocol, _, (address, port, *_) = found
         if kind := self._refusal(str(address), int(port)):
-            raise _RefusedConnectionError(kind)
+            raise RefusedConnectionError(kind, self.advice)
         return socket.socket(family, type_, protocol)
 
     def _refusal(self, address: str, port: int) -> str:
@@ -152,17 +155,20 @@ class Guard:
         return frozenset((_parsed(address), port) for url in urls for address, port in _resolved(url))
 
 
-def refused(host: str, kind: str) -> RefusedAddressError:
-    return RefusedAddressError(
-        f"Nothing is fetched from {quoted(host[:80])} ({kind}); if that is the right address, name it in media_hosts.",
-        kind,
-    )
+def refused(host: str, kind: str, advice: str) -> RefusedAddressError:
+    return RefusedAddressError(f"Nothing is fetched from {quoted(host[:80])} ({kind}); {advice}.", kind)
 
 
 def refusal_of(error: aiohttp.ClientConnectorError) -> RefusedAddressError | None:
     """The refusal behind a connection that could not be made; None when it was something else."""
     cause = error.os_error
-    return refused(error.host or "", cause.kind) if isinstance(cause, _RefusedConnectionError) else None
+    return refused(error.host or "", cause.kind, cause.advice) if isinstance(cause, RefusedConnectionError) else None
+
+
+async def guarded_client(own: str, **options: Any) -> aiohttp.ClientSession:
+    """What fsspec reads web addresses with."""
+    guard = Guard(own)
+    return aiohttp.ClientSession(connector=guard.connector(), middlewares=(guard.middleware,), **options)
 
 
 def kind_of(address: str) -> str:

@@ -29,6 +29,8 @@ ANSWER_BYTES = 64 * 1024
 """Of an answer that is read; the connection is given up when it has more to say."""
 ANSWER_SECONDS = 5.0
 """The status has been said by then: an answer that does not end is not waited for."""
+LONGEST_SILENCES = 10
+"""A request is given up after so many times the longest silence: the head of an answer may come a letter at a time."""
 SHOWN_CHARACTERS = 1000
 
 
@@ -117,7 +119,8 @@ class Sender:
             allow_redirects=False,
             proxy=self._proxy,
         )
-        async with http.translated(self._host), asking as response:
+        longest = LONGEST_SILENCES * self._target.timeout_seconds
+        async with http.translated(self._host), asyncio.timeout(longest), asking as response:
             answer = await _beginning(response)
             delay = http.retry_after_seconds(response.headers.get("Retry-After"))
             return response.status, self._target.without_secrets(answer)[:SHOWN_CHARACTERS], delay

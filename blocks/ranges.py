@@ -50,6 +50,8 @@ def _block(storage: Storage, name: str, number: int) -> bytes:
     key = (storage.url, name, number)
     if _last.name != key:
         start = number * BLOCK_BYTES
-        _last.data = storage.fs.cat_file(storage.path(name), start=start, end=start + BLOCK_BYTES)
+        data = storage.fs.cat_file(storage.path(name), start=start, end=start + BLOCK_BYTES)
+        # SFTP's backend does not know of stretches.
+        _last.data = data[start : start + BLOCK_BYTES] if len(data) > BLOCK_BYTES else data
         _last.name = key
     return _last.data

@@ -8,7 +8,8 @@ from urllib.parse import urlencode
 
 from pydantic import Field, SecretStr
 
-from blocks.storage import S3_CONFIG, Storage
+from blocks.places import S3_CONFIG
+from blocks.storage import Storage
 from blocks.target import StorageTarget
 from exporters.errors import RequestError
 
@@ -77,6 +78,14 @@ class S3Target(StorageTarget):
     )
     requester_pays: bool = Field(default=False, title="Requester pays", description="We pay for what we ask for.")
 
+    link_hours: int = Field(
+        default=0,
+        ge=0,
+        le=168,
+        title="Link hours",
+        description="Summaries of runs have a link to the package that lets in whoever has it, for so long; 0: none.",
+    )
+
     def storage(self) -> Storage:
         """Open it.
 
@@ -97,7 +106,9 @@ class S3Target(StorageTarget):
             options["session"] = assuming(self.role_arn, self.external_id, self.profile, self._keys("aws_{}"), client)
         else:
             options |= {"profile": self.profile} if self.profile else self._keys("{}")
-        return Storage(f"s3://{self.bucket}/{self.folder.strip('/')}", options)
+        storage = Storage(f"s3://{self.bucket}/{self.folder.strip('/')}", options)
+        storage.link_seconds = self.link_hours * 3600
+        return storage
 
     def _keys(self, name: Literal["{}", "aws_{}"]) -> dict[str, str]:
         """Credentials of the block under the names of s3fs, or of botocore."""

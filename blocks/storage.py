@@ -12,12 +12,12 @@ import errno
 import hashlib
 import itertools
 import os
-import re
 import stat
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -27,6 +27,7 @@ from fsspec.implementations.local import LocalFileSystem
 from blocks import stopping
 from blocks.chunks import chunks_of
 from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk
+from blocks.places import opened_at, opened_with, place_of
 from blocks.storage_errors import is_passing, said, translated
 from blocks.uploads import SMALL_BYTES, Uploader, uploader
 from blocks.urls import without_credentials
@@ -35,20 +36,6 @@ from exporters.temporary import owned_name
 
 BLOCK_BYTES = 16 << 20
 """Size of an uploaded part: fsspec's own 50 MiB halves the speed and doubles the memory."""
-
-EXTRAS = {"gs": "gcs", "gcs": "gcs", "abfs": "azure", "az": "azure", "abfss": "azure", "sftp": "sftp", "ssh": "sftp"}
-"""Which of our extras brings the backend of a URL."""
-
-S3_CONFIG: Mapping[str, Any] = {
-    "max_pool_connections": 32,
-    "retries": {"mode": "standard", "max_attempts": 3},  # tasks have their own patience
-    "request_checksum_calculation": "when_required",
-    "response_checksum_validation": "when_required",
-}
-_S3_DEFAULTS: Mapping[str, Any] = {
-    "use_listings_cache": False,  # with it, files that another machine has just written do not exist
-    "config_kwargs": S3_CONFIG,
-}
 
 
 def default_workspace_url() -> str:
@@ -64,20 +51,25 @@ class Storage:
         self.url = url.rstrip("/") or "/"
         self.spool: str | None = None
         """Where files are written before they are whole; None: beside their places, which are all that there is."""
+        self.link_seconds = 0
+        """How long links that let anybody in are good for; 0: there are none."""
         outer, chained, inner = url.rpartition("::")  # of an archive, the options are those of the place it lies in
         scheme = fsspec.utils.get_protocol(inner)
-        given = dict(options or {})
-        if scheme in ("s3", "s3a"):
-            given = _s3_options(given)
-            if not re.match(r"https?://[^/]", given.get("endpoint_url") or "https://aws"):
-                raise RequestError(f"The endpoint of {self.shown} is no URL; give one such as https://s3.example.org.")
-        if chained and outer:
-            given = {scheme: given}
+        given = opened_with(scheme, dict(options or {}), self.shown)
+        if scheme in ("http", "https"):
+            from blocks.guard import guarded_client  # noqa: PLC0415 - aiohttp takes its time
+
+            given.setdefault("get_client", partial(guarded_client, inner))
+        self._place = place_of(fsspec.utils.get_protocol(url))
         with translated(self.shown):
             try:
+                if not chained:
+                    url, given = opened_at(url, scheme, given)
+                elif outer:
+                    given = {scheme: given}
                 self.fs, self.root = fsspec.core.url_to_fs(url, **given)
             except ImportError:
-                extra = EXTRAS.get(scheme)
+                extra = place_of(scheme).extra
                 advice = f"install outhaul[{extra}]" if extra else f"install the fsspec backend for {scheme}"
                 raise RequestError(f"{self.shown} needs a package that is not installed; {advice}.") from None
             except zipfile.BadZipFile:
@@ -113,6 +105,14 @@ class Storage:
 
     def shown_path(self, name: str) -> str:
         return f"{self.shown.rstrip('/')}/{name}" if name else self.shown
+
+    def link(self, name: str) -> str:
+        """Where a person finds a file: an address that lets anybody in for a while, where such are asked for."""
+        if not self.link_seconds:
+            return self.shown_path(name)
+        with translated(self.shown_path(name)):
+            found: str = self.fs.url(self.path(name), expires=self.link_seconds)
+            return found
 
     def exists(self, name: str) -> bool:
         with translated(self.shown_path(name)):
@@ -173,7 +173,7 @@ class Storage:
 
     def open(self, name: str) -> IO[bytes]:
         with translated(self.shown_path(name)):
-            handle: IO[bytes] = self.fs.open(self.path(name), "rb", block_size=BLOCK_BYTES // 4)
+            handle: IO[bytes] = self.fs.open(self.path(name), "rb", **self._blocks(BLOCK_BYTES // 4))
             return handle
 
     def read(self, name: str) -> bytes:
@@ -224,7 +224,7 @@ class Storage:
 
         On a disk, both names are of one file. Whatever had the other name is replaced.
         """
-        if self._has_folders and not self.is_local:
+        if not self._place.copies:
             return False
         with translated(self.shown_path(to)):
             try:
@@ -254,7 +254,11 @@ class Storage:
                     link_unless_taken(partial, target, data)
                 finally:
                     partial.unlink(missing_ok=True)
-            elif not self.fs.exists(self.path(name)):
+            elif self.fs.exists(self.path(name)):
+                return
+            elif not self._place.creates_only:
+                self._write_remote(self.path(name), [data], len(data))
+            else:
                 try:
                     self.fs.pipe_file(self.path(name), data, mode="create")
                 except OSError:  # what a lost race is called differs
@@ -278,7 +282,7 @@ class Storage:
 
     def remove_folder(self, name: str) -> None:
         """Remove what is left of a folder whose files are gone; object stores have none."""
-        if self._has_folders or self.is_local:
+        if self._place.has_folders:
             with contextlib.suppress(Exception):  # it is empty, and nobody minds it
                 self.fs.rm(self.path(name), recursive=True)
 
@@ -340,7 +344,7 @@ class Storage:
         if self._uploader and self._uploader.takes(path):
             self._uploader.upload(path, chunks, expected)
             return
-        if not self._has_folders:
+        if not self._place.has_folders:
             self._upload(path, chunks)
             return
         folder = path.rpartition("/")[0]
@@ -351,15 +355,20 @@ class Storage:
         partial = f"{spool}/{partial_name()}"  # what is written shows at once in such places
         try:
             self._upload(partial, chunks)
-            if type(self.fs).mv is fsspec.AbstractFileSystem.mv:  # which reads brackets in names as patterns
-                self.fs.cp_file(partial, path)
-                self.fs.rm_file(partial)
-            else:
-                self.fs.mv(partial, path)
+            self._rename(partial, path)
         except BaseException:
             with contextlib.suppress(Exception):
                 self.fs.rm_file(partial)
             raise
+
+    def _rename(self, partial: str, path: str) -> None:
+        if self._place.name == "WebDAV":
+            self.fs.client.move(partial, path, overwrite=True)  # fsspec's own would copy, and take names for patterns
+        elif getattr(self.fs.mv, "__func__", None) is fsspec.AbstractFileSystem.mv:
+            self.fs.cp_file(partial, path)
+            self.fs.rm_file(partial)
+        else:
+            self.fs.mv(partial, path)
 
     def _upload(self, path: str, chunks: Iterable[bytes]) -> None:
         """In one request where it is small: an upload in parts takes three at least."""
@@ -374,24 +383,31 @@ class Storage:
                 return
         self.fs.pipe_file(path, b"".join(head))
 
+    def _blocks(self, size: int) -> dict[str, int]:
+        """How much is read or written at a time; over SFTP a packet is meant, and servers close on those they mind."""
+        return {} if self._place.name == "SFTP" else {"block_size": size}
+
     def _upload_in_parts(self, path: str, chunks: Iterable[bytes]) -> None:
-        handle = self.fs.open(path, "wb", block_size=BLOCK_BYTES, autocommit=False)
+        if self._place.name == "WebDAV":  # which takes a file in one go, and whose client begins with its length
+            with tempfile.TemporaryFile() as spool:
+                spool.writelines(chunks)
+                spool.seek(0)
+                self.fs.upload_fileobj(spool, path)
+            return
+        handle = self.fs.open(path, "wb", autocommit=False, **self._blocks(BLOCK_BYTES))
         try:
             for chunk in chunks:
                 handle.write(chunk)
             handle.close()
-            handle.commit()
+            if hasattr(handle, "commit"):  # else what is written shows at once
+                handle.commit()
         except BaseException:
             # Closing publishes what is there in some backends: throw it away instead, open upload and all.
             with contextlib.suppress(Exception):
-                handle.discard()
+                handle.discard() if hasattr(handle, "discard") else handle.close()
             with contextlib.suppress(AttributeError):
                 handle.closed = True
             raise
-
-    @property
-    def _has_folders(self) -> bool:
-        return fsspec.utils.get_protocol(self.url) not in ("s3", "s3a", "gs", "gcs", "abfs", "abfss", "az")
 
 
 def written_at(info: Mapping[str, Any]) -> float | None:
@@ -406,16 +422,3 @@ def written_at(info: Mapping[str, Any]) -> float | None:
             with contextlib.suppress(ValueError):
                 return datetime.fromisoformat(found).timestamp()
     return None
-
-
-def _s3_options(given: dict[str, Any]) -> dict[str, Any]:
-    """What the block says, else the environment: `OUTHAUL_S3_ENDPOINT_URL`, else AWS's own variables."""
-    options = {**_S3_DEFAULTS, **given}
-    endpoint = os.environ.get("OUTHAUL_S3_ENDPOINT_URL") or os.environ.get("AWS_ENDPOINT_URL_S3")
-    endpoint = endpoint or os.environ.get("AWS_ENDPOINT_URL")
-    if endpoint:
-        options.setdefault("endpoint_url", endpoint)
-    region = os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION")
-    if region or options.get("endpoint_url"):
-        options.setdefault("client_kwargs", {"region_name": region or "us-east-1"})
-    return options

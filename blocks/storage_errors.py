@@ -38,6 +38,8 @@ def _cause_of_absence(place: str, error: OSError) -> OuthaulError | None:
     cause = error.__cause__
     if isinstance(error, FileNotFoundError) and _code(cause) == "NoSuchUpload":
         return RetriableError(f"The upload to {place} was ended by somebody else; try again later.")
+    if isinstance(error, FileNotFoundError) and isinstance(cause, OuthaulError):
+        return cause
     if not isinstance(error, FileNotFoundError) or not isinstance(cause, Exception) or not _is_of_aiohttp(cause):
         return None
     return _os_error(place, cause) if isinstance(cause, OSError) else _client_error(place, cause)
@@ -59,6 +61,10 @@ def _module(error: Exception) -> str:
 
 
 def _os_error(place: str, error: OSError) -> OuthaulError:
+    refused = getattr(error, "os_error", None)  # of a connection that `blocks.guard` did not let be made
+    if type(refused).__name__ == "RefusedConnectionError":
+        kind = getattr(refused, "kind", "")
+        return RequestError(f"{place} leads to {kind}, where nothing is read; check the address.")
     match error:
         case FileNotFoundError():
             return RequestError(f"{place} does not exist; check the address.")
@@ -87,6 +93,10 @@ def _client_error(place: str, error: Exception) -> OuthaulError | None:
     name, module = type(error).__name__, _module(error)
     if module == "obstore":
         return _s3_error(place, name, str(error))
+    if module == "asyncssh":
+        return _ssh_error(place, name)
+    if module in ("webdav4", "httpx"):
+        return _webdav_error(place, name, error)
     if module not in ("botocore", "aiobotocore"):
         return None
     if name in ("NoCredentialsError", "PartialCredentialsError"):
@@ -96,6 +106,31 @@ def _client_error(place: str, error: Exception) -> OuthaulError | None:
     if name in ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"):
         return RetriableError(f"{place} cannot be reached ({name}); check the endpoint and that it is up.")
     return RequestError(f"{place} cannot be used ({said(error)}); check the address and the settings.")
+
+
+def _ssh_error(place: str, name: str) -> OuthaulError:
+    if name == "PermissionDenied":
+        return RequestError(f"{place} lets nobody in with these credentials; check username, password or client_keys.")
+    if name == "HostKeyNotVerifiable":
+        return RequestError(f"The server of {place} is not known; put its key into known_hosts, or name such a file.")
+    if name in ("ConnectionLost", "DisconnectError", "ChannelOpenError", "SFTPConnectionLost", "SFTPNoConnection"):
+        return RetriableError(f"{place} cannot be reached ({name}); try again later.")
+    return RequestError(f"{place} cannot be used ({name}); check the address and the settings.")
+
+
+def _webdav_error(place: str, name: str, error: Exception) -> OuthaulError:
+    status = getattr(error, "status_code", None)
+    if isinstance(status, int):
+        return _status_error(place, status)
+    if name in ("ResourceNotFound", "ResourceConflict"):
+        return RequestError(f"{place} does not exist; check the address.")
+    if name == "ForbiddenOperation":
+        return RequestError(f"{place} may not be read or written; check the rights.")
+    if name == "InsufficientStorage":
+        return _no_space(place)
+    if name in ("InvalidURL", "UnsupportedProtocol"):
+        return RequestError(f"{place} cannot be used ({name}); check the address.")
+    return RetriableError(f"{place} cannot be reached ({name}); try again later.")
 
 
 _S3_PASSING = ("HTTP 429", "SlowDown", "RequestTimeout", "OperationAborted", "RequestTimeTooSkewed")
@@ -132,6 +167,12 @@ def _http_error(place: str, error: Exception) -> OuthaulError:
         if isinstance(error, ValueError):
             return RequestError(f"{place} cannot be used ({kind}); check the address.")
         return RetriableError(f"{place} cannot be reached ({kind}); try again later.")
+    return _status_error(place, status)
+
+
+def _status_error(place: str, status: int) -> OuthaulError:
+    if status == 507:
+        return _no_space(place)
     if status in (401, 403):
         return RequestError(f"{place} may not be read or written (HTTP {status}); check the rights.")
     if status in (404, 410):

@@ -9,7 +9,7 @@ from prefect.blocks.core import Block
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
-from blocks.existing import Place, existing_place
+from blocks.existing import SavedPlace, existing_place
 from blocks.storage import Storage
 from blocks.urls import refuse_credentials
 from exporters.errors import RequestError
@@ -121,9 +121,9 @@ class Target(StorageTarget):
             options["client_kwargs"] = {**options.get("client_kwargs", {}), "region_name": self.region}
         return Storage(place.url, options)
 
-    def _place(self) -> Place:
+    def _place(self) -> SavedPlace:
         if self.saved_block.strip():
             return existing_place(self.saved_block, self.url)
         if not self.url.strip():
             raise RequestError("The target has no URL; fill it in, or name a saved block.")
-        return Place(self.url)
+        return SavedPlace(self.url)

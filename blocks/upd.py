@@ -15,7 +15,7 @@ from typing import ClassVar
 from prefect.blocks.fields import SecretDict
 from pydantic import Field
 
-from blocks.guard import Guard, check_hosts
+from blocks.guard import LIST_IT, Guard, check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, find_dataset
 from blocks.storage import Storage
 from blocks.upd_file import UpdFile, opened
@@ -118,7 +118,7 @@ class UpdSource(Source):
         if not self.follow_links:
             return None
         own = self.url if self.url.startswith(("http://", "https://")) else ""
-        return Following(self.connections, Guard(own, check_hosts(self.media_hosts)))
+        return Following(self.connections, Guard(own, check_hosts(self.media_hosts), advice=LIST_IT))
 
     @property
     def _shown(self) -> str:

@@ -45,7 +45,7 @@ _TOP = {"endpoint_url", "key", "secret", "token", "profile", "session", "request
 _KNOWN = {
     "": _TOP | {"use_listings_cache", "config_kwargs", "client_kwargs", "s3_additional_kwargs"},
     "config_kwargs": {
-        *("max_pool_connections", "retries", "s3"),
+        *("max_pool_connections", "retries", "s3", "signature_version"),
         *("request_checksum_calculation", "response_checksum_validation"),
     },
     "client_kwargs": {"region_name", "verify"},

@@ -117,7 +117,8 @@ def _deliver(package: Package, plan: Plan, target: AnyTarget, storage: Storage, 
         package, plan, target, storage, packed, moved=moved, changes=changes, records=records, was_there=False
     )
     times = (started, datetime.now(UTC))
-    said = receipt(package, packed, manifest, changes, flow_run.id or "", times, delivery.link, records)
+    place = storage.shown_path(_file(folder, packed, records))
+    said = receipt(package, packed, manifest, changes, flow_run.id or "", times, place, records)
     if records:
         storage.write(f"{folder}/{RECEIPT}", [said])  # one that tells of refused records is followed by a better one
     else:
@@ -149,6 +150,11 @@ def _point_at(package: Package, plan: Plan, storage: Storage) -> None:
         put(storage, path, [data])
 
 
+def _file(folder: str, packed: PackedFile, records: Records | None) -> str:
+    """Where to look first: the package, its folder, or the receipt of records."""
+    return f"{folder}/{RECEIPT if records else packed.file}".rstrip("/")
+
+
 def _delivery(
     package: Package,
     plan: Plan,
@@ -162,6 +168,7 @@ def _delivery(
     records: Records | None = None,
 ) -> Delivery:
     folder = f"{plan.name}/{package.export_id}"
+    file = _file(folder, packed, records)
     return Delivery(
         export_id=package.export_id,
         url=target.shown if records else storage.shown_path(folder),
@@ -170,7 +177,7 @@ def _delivery(
         package_sha256=packed.sha256,
         moved_files=moved.files,
         moved_bytes=moved.bytes,
-        link=storage.shown_path(f"{folder}/{RECEIPT if records else packed.file}".rstrip("/")),
+        link=storage.shown_path(file) if file == folder else storage.link(file),
         was_there=was_there,
         changes=changes,
         records=records,

@@ -43,7 +43,7 @@ def demo_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     prefect = Path(display.own_name()).with_name("prefect")
     text += f"\n  {prefect} server start   (the run and its summary, at http://127.0.0.1:4200)\n\n"
     text += _tree(place_of(target, workspace), f"{summary.plan.name}/{summary.delivery.export_id}")
-    status = commands.DELIVERED_WITH_FAULTS if summary.has_faults else commands.DELIVERED
+    status = commands.DELIVERED_WITH_FAULTS if summary.tally.has_faults else commands.DELIVERED
     return status, text, commands.summary_object(summary)
 
 

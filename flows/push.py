@@ -74,8 +74,8 @@ class Push:
             RetriableError: the API cannot be reached. FatalError: it refused a record, or more than are to be borne.
         """
         progress.expect("deliver", self._member.size)
-        self._begin()
         with self._spool:
+            self._begin()
             try:
                 with asyncio.Runner() as runner:
                     runner.run(stopping.watched(self._push()))

@@ -81,7 +81,8 @@ def _place(delivery: Delivery) -> str:
         place += f"- receipt: `{delivery.link}`\n"
     else:
         sha256 = f", sha256 `{delivery.package_sha256}`" if delivery.package_sha256 else ""
-        place = f"- at: `{delivery.link}`\n- size: {size_text(delivery.package_bytes)}{sha256}\n"
+        at = f"[download]({delivery.link})" if delivery.link.startswith("http") else f"`{delivery.link}`"
+        place = f"- at: {at}\n- size: {size_text(delivery.package_bytes)}{sha256}\n"
     return f"{place}- export id: `{delivery.export_id}`\n"
 
 

@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from tests.s3_server import S3Server, serving_s3
+from tests.servers import FileServer, serving
 
 _HOME = tempfile.mkdtemp(prefix="outhaul-tests-")
 os.environ.update(
@@ -74,6 +75,18 @@ def s3(s3_server: S3Server, monkeypatch: pytest.MonkeyPatch) -> str:
     for name, value in s3_server.environment.items():
         monkeypatch.setenv(name, value)
     return f"s3://{s3_server.bucket}/{os.urandom(6).hex()}"
+
+
+@pytest.fixture(scope="session")
+def sftp_server() -> Iterator[FileServer]:
+    with serving("sftp", Path(tempfile.mkdtemp(prefix="sftp-", dir=_HOME))) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def webdav_server() -> Iterator[FileServer]:
+    with serving("webdav", Path(tempfile.mkdtemp(prefix="webdav-", dir=_HOME))) as server:
+        yield server
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from blocks.places import PLACES
 from exporters import registry
 from tests.fakes.receiver import receiving
 from tests.flows.harness import of_the_tests
@@ -88,6 +89,18 @@ def test_the_table_of_formats_is_made_from_the_registry() -> None:
         f"{', '.join(sorted(exporter.holds.modalities)) if exporter.holds.modalities else 'any modality'}; "
         f"{', '.join(sorted(exporter.holds.shapes)) if exporter.holds.shapes else 'every shape'} |"
         for exporter in registry.all().values()
+    ]
+    assert table.splitlines()[2:] == rows
+
+
+def test_the_table_of_targets_is_made_from_what_is_known_of_them() -> None:
+    """Every kind of place has its row, with what it can do, and no row is without one."""
+    table = README.partition("<!-- /targets -->")[0].rpartition("-->\n")[2]
+    rows = [
+        f"| {place.name} | {', '.join(f'`{scheme}://`' for scheme in place.schemes)} "
+        f"| {f'`outhaul[{place.extra}]`' if place.extra else ''} | {'yes' if place.creates_only else 'looks first'} "
+        f"| {'yes' if place.copies else 'sends again'} | {'SHA-256' if place.checks else 'length'} |"
+        for place in PLACES
     ]
     assert table.splitlines()[2:] == rows
 

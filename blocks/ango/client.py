@@ -18,7 +18,7 @@ from yarl import URL
 
 from blocks import http
 from blocks.ango.links import BOOK
-from blocks.guard import Guard
+from blocks.guard import LIST_IT, Guard
 from blocks.http_media import FileAnswer, range_request
 from exporters.errors import FatalError, RequestError, RetriableError
 
@@ -277,6 +277,6 @@ class _Identified(msgspec.Struct):
 
 @asynccontextmanager
 async def connect(connection: Connection) -> AsyncIterator[AngoClient]:
-    guard = Guard(connection.url, connection.media_hosts, connection.proxy)
+    guard = Guard(connection.url, connection.media_hosts, connection.proxy, LIST_IT)
     async with http.session(connection, guard, aiohttp.DummyCookieJar()) as session:
         yield AngoClient(connection, session)

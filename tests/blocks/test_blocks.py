@@ -113,6 +113,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "tags": ["team=vision"],
         "acl": "private",
         "requester_pays": True,
+        "link_hours": 24,
     },
     Workspace: {"url": "s3://bucket/workspace", "options": SecretDict({"secret": CANARY})},
     UpdSource: {

@@ -10,8 +10,8 @@ import pytest
 
 from blocks.catalog import find_target
 from blocks.existing import KINDS, existing_place, split_existing
+from blocks.places import S3_CONFIG
 from blocks.saved import saved_names
-from blocks.storage import S3_CONFIG
 from blocks.target import Target
 from exporters.errors import RequestError, RetriableError
 from tests.conformance.sources import CANARY

@@ -12,14 +12,18 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
+from msgspec import Raw
 from pydantic import SecretStr
 
 from blocks import http
 from blocks.ango import AngoSource
+from blocks.ango.medias import File
 from blocks.catalog import find_source
 from blocks.guard import LINK_LOCAL, LOOPBACK, METADATA, UNLISTED, Guard, RefusedAddressError, check_hosts, kind_of
 from blocks.idah import IdahSource
+from blocks.storage import Storage
 from blocks.upd import UpdSource
 from blocks.upd_links import Following, links
 from exporters.errors import OuthaulError, RequestError, SkippableError
@@ -45,7 +49,7 @@ class _Answers(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         self.server.seen.append((self.path, dict(self.headers)))
-        if self.server.elsewhere and self.path == "/begin":
+        if self.server.elsewhere and self.path.startswith("/begin"):
             self.send_response(302)
             self.send_header("Location", self.server.elsewhere)
             self.send_header("Content-Length", "0")
@@ -107,7 +111,7 @@ def refused(url: str, guard: Guard) -> str:
     """Why its bytes do not come."""
     with pytest.raises(SkippableError) as caught:
         fetched(url, guard)
-    assert str(caught.value).endswith("media_hosts.")
+    assert str(caught.value).endswith("; check the address.")
     return caught.value.reason.partition("(")[2].rstrip(")")
 
 
@@ -240,6 +244,17 @@ def test_a_platform_at_a_clouds_secrets() -> None:
             IdahSource(url=url, api_key=SecretStr("k")).check()
 
 
+@pytest.mark.parametrize("address", ["{}", "zip://::{}"])
+def test_files_at_web_addresses(server: Server, address: str) -> None:
+    """Nor does a folder or a file at a web address that was typed into a form, not even by a redirect."""
+    server.elsewhere = "http://169.254.169.254/latest"
+    for url in ("http://169.254.169.254/x", "http://metadata.google.internal/x", f"{server.url}/begin"):
+        with pytest.raises(RequestError, match="cloud's metadata"):
+            Storage(address.format(url)).read("a")
+    server.elsewhere = ""
+    assert Storage(server.url).read("x") == b"found"
+
+
 def test_keys_stay_with_their_platform(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     """A platform that redirects is not followed, so its key is shown to nobody else."""
     monkeypatch.setattr(http, "FIRST_WAIT_SECONDS", 0.01)
@@ -272,6 +287,26 @@ def test_links_of_a_file(tmp_path: Path, server: Server) -> None:
         read(UpdSource(url=str(path)))
     assert server.seen == []
     assert read(find_source(f"upd:{path}", {"OUTHAUL_MEDIA_HOSTS": "cdn.example.org, 127.0.0.1"})) == b"found"
+
+
+def test_links_of_a_hub(server: Server) -> None:
+    """A hub on this machine may lead to it, but not to a cloud's secrets, nor off its list; no key goes along."""
+
+    def read(link: str, *hosts: str) -> bytes:
+        source = AngoSource(url=server.url, api_key=SecretStr("canary"), media_hosts=list(hosts))
+        media = Media(id="m", name="m", ref=link, raw=Raw(msgspec.json.encode(File(link, "p"))))
+
+        async def fetch() -> bytes:
+            async with source.open_media() as reader:
+                return b"".join([chunk async for chunk in reader.read(media)])
+
+        return asyncio.run(fetch())
+
+    assert read(f"{server.url}/x") == read(f"{server.url}/x", "*.example.org") == b"found"
+    assert "canary" not in str(server.seen)
+    for link, hosts in (("http://169.254.169.254/x", ()), ("http://cdn.example.net/x", ("*.example.org",))):
+        with pytest.raises(SkippableError, match="name it in media_hosts"):
+            read(link, *hosts)
 
 
 def test_a_refusal_travels() -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import socket
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -242,6 +244,29 @@ def test_answers_that_do_not_end(receiver: Receiver, monkeypatch: pytest.MonkeyP
     refusal = send(target(receiver))
     assert (refusal and refusal.status) == (None if status == 201 else 422)
     assert len(receiver.asked) == 1
+
+
+def test_a_head_that_does_not_end() -> None:
+    """An API that says one header after the other is not listened to for ever."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        gone = threading.Event()
+
+        def drip() -> None:
+            with contextlib.suppress(OSError), server.accept()[0] as connection:
+                connection.recv(1 << 16)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                while not gone.wait(0.02):
+                    connection.sendall(b"X: y\r\n")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        made = HttpTarget(url=f"http://127.0.0.1:{server.getsockname()[1]}/x", timeout_seconds=0.1, attempts=1)
+        try:
+            with pytest.raises(RetriableError, match="did not answer in time"):
+                send(made)
+        finally:
+            gone.set()
+            thread.join()
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import urllib.request
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs
@@ -248,6 +249,20 @@ def test_a_profile_that_is_not_there(recorder: tuple[Recorder, str]) -> None:
     """A profile that the worker does not have is named."""
     with pytest.raises(RequestError, match="no-such-profile"):
         target(recorder[1], profile="no-such-profile").storage().check_writable()
+
+
+@pytest.mark.usefixtures("s3", "forgotten")
+def test_links_let_anybody_in_for_a_while(s3_server: S3Server) -> None:
+    """A link is made only where it is asked for, needs no key, holds none, and says how long it is good for."""
+    place = {"bucket": s3_server.bucket, "folder": os.urandom(6).hex()}
+    storage = S3Target(**place, link_hours=2).storage()
+    storage.write("a b#.zip", [b"package"])
+    link = storage.link("a b#.zip")
+    with urllib.request.urlopen(link) as answer:
+        assert answer.read() == b"package"
+    assert "X-Amz-Expires=7200" in link
+    assert s3_server.secret_access_key not in link
+    assert S3Target(**place).storage().link("x") == f"s3://{place['bucket']}/{place['folder']}/x"
 
 
 # What goes wrong on the way

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,13 +27,15 @@ from pydantic import SecretStr
 from yarl import URL
 
 from blocks import storage_errors
+from blocks.places import PLACES
 from blocks.scratch import scratch_database
 from blocks.storage import Storage, default_workspace_url
 from blocks.target import Target
 from blocks.urls import without_credentials
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
-from tests.conformance.targets import MIB, TargetCase, TargetConformance
+from tests.conformance.targets import MIB, NAMES, TargetCase, TargetConformance
+from tests.servers import PASSWORD, FileServer
 
 
 class TestMemory(TargetConformance):
@@ -193,6 +196,65 @@ class TestBucket(TargetConformance):
         assert len(case.uploads()) == 1  # so the other tests would see one that is left open
 
 
+def _served(server: FileServer, *unreachable: Target) -> TargetCase:
+    """A folder of its own on a server, looked at on the disk that it serves."""
+    name = os.urandom(6).hex()
+    folder = server.folder / name
+
+    def look() -> dict[str, bytes]:
+        found = (path for path in folder.rglob("*") if path.is_file())
+        return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+    def put(name: str, data: bytes) -> None:
+        (folder / name).write_bytes(data)
+
+    blocked = Target(url=f"{server.url}/{name}-file/below", options=SecretDict(server.options))
+    (server.folder / f"{name}-file").write_bytes(b"x")
+    return TargetCase(server.target(name), look, put, unreachable=(*unreachable, blocked))
+
+
+class TestSftp(TargetConformance):
+    @pytest.fixture
+    def case(self, sftp_server: FileServer) -> TargetCase:
+        return _served(sftp_server)
+
+    def test_wrong_credentials(self, sftp_server: FileServer) -> None:
+        """Who is not let in is told so as soon as the place is opened, without showing what was tried."""
+        with pytest.raises(RequestError, match="may not be read or written") as caught:
+            sftp_server.target("x", password="canary").storage()
+        assert "canary" not in str(caught.value)
+
+    def test_a_server_that_is_not_known(self, sftp_server: FileServer) -> None:
+        """Nobody is handed a password before it is clear who they are."""
+        with pytest.raises(RequestError, match="known_hosts"):
+            sftp_server.target("x", known_hosts=b"").storage()
+
+
+class TestWebdav(TargetConformance):
+    names = tuple(name for name in NAMES if "#" not in name)
+    """wsgidav cuts such names when it renames: it reads a quoted sign in an address as the sign itself."""
+
+    @pytest.fixture
+    def case(self, webdav_server: FileServer) -> TargetCase:
+        return _served(webdav_server, webdav_server.target("x", password="wrong"))
+
+    def test_addresses_with_a_user(self, webdav_server: FileServer) -> None:
+        """The name of the user may stand in the address, where only the password is a secret."""
+        url = webdav_server.url.replace("://", "://someone@")
+        storage = Target(url=f"{url}/user", options=SecretDict({"password": PASSWORD})).storage()
+        storage.write("file", [b"x"])
+        assert storage.files() == {"file": 1}
+        assert "someone" not in storage.shown
+
+    def test_signs_that_addresses_know(self, webdav_server: FileServer) -> None:
+        """A name is no part of an address, whatever signs it has."""
+        storage = webdav_server.target("signs").storage()
+        storage.fs.makedirs("/signs", exist_ok=True)
+        storage.fs.pipe_file("/signs/a#b?c%41", b"x")
+        assert (webdav_server.folder / "signs" / "a#b?c%41").read_bytes() == b"x"
+        assert storage.read("a#b?c%41") == b"x"
+
+
 _ROOT = Path(__file__).parents[2]
 
 
@@ -292,18 +354,36 @@ def test_our_own_errors_pass() -> None:
 # Addresses
 
 
-@pytest.mark.parametrize(
-    ("url", "extra"),
-    [("gs://b/x", "gcs"), ("gcs://b/x", "gcs"), ("abfs://c/x", "azure"), ("az://c/x", "azure"), ("ssh://h/x", "sftp")],
-)
-def test_a_backend_that_is_not_installed(url: str, extra: str) -> None:
+EXTRAS = {
+    "gcs": ("gs://b/x", "gcs://b/x"),
+    "azure": ("abfs://c/x", "az://c/x"),
+    "sftp": ("sftp://h/x", "ssh://h/x"),
+    "webdav": ("webdav://h/x", "webdavs://h/x", "davs://h/x"),
+    "hf": ("hf://datasets/a/b",),
+}
+
+
+def test_backends_that_are_not_installed() -> None:
     """A URL of a kind whose package is missing is refused with the name of our extra that brings it."""
-    module = {"gcs": "gcsfs", "azure": "adlfs", "sftp": "sshfs"}[extra]
-    with contextlib.suppress(ImportError):
-        __import__(module)
-        pytest.skip(f"{module} is installed here")
-    with pytest.raises(RequestError, match=rf"install outhaul\[{extra}\]"):
-        Target(url=url).storage()
+    script = (
+        "import sys\nfrom exporters.errors import RequestError\nfrom blocks.storage import Storage\n"
+        "for name in ('gcsfs', 'adlfs', 'sshfs', 'paramiko', 'webdav4', 'huggingface_hub'):\n"
+        "    sys.modules[name] = None\n"
+        "for url in sys.argv[1:]:\n"
+        "    try:\n        Storage(url)\n    except RequestError as error:\n        print(error)\n"
+    )
+    urls = [(extra, url) for extra, found in EXTRAS.items() for url in found]
+    command = [sys.executable, "-c", script, *(url for _, url in urls)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, cwd=_ROOT)
+    assert done.stdout.splitlines() == [
+        f"{url} needs a package that is not installed; install outhaul[{extra}]." for extra, url in urls
+    ]
+
+
+def test_every_kind_of_place_names_an_extra_that_there_is() -> None:
+    """What messages advise to install can be installed."""
+    project = tomllib.loads((_ROOT / "pyproject.toml").read_text())["project"]
+    assert {place.extra for place in PLACES} - {""} == set(EXTRAS) <= set(project["optional-dependencies"])
 
 
 @pytest.mark.parametrize("url", ["nonsense://x", "s3+nonsense://x", "https://127.0.0.1:1/x"])

@@ -57,6 +57,7 @@ class TargetCase:
 
 class TargetConformance(ABC):
     largest = 3 * MIB + 1
+    names = NAMES
 
     @pytest.fixture
     @abstractmethod
@@ -156,11 +157,11 @@ class TargetConformance(ABC):
 
     def test_names_of_any_kind(self, case: TargetCase, storage: Storage) -> None:
         """Each file lies under the very name it was given, and is found, measured, listed and removed under it."""
-        for name in NAMES:
+        for name in self.names:
             storage.write(name, [name.encode()], durable=False)
-        assert case.look() == {name: name.encode() for name in NAMES}
-        assert storage.files() == {name: len(name.encode()) for name in NAMES}
-        for name in NAMES:
+        assert case.look() == {name: name.encode() for name in self.names}
+        assert storage.files() == {name: len(name.encode()) for name in self.names}
+        for name in self.names:
             assert (storage.exists(name), storage.size(name)) == (True, len(name.encode()))
             assert storage.read(name) == name.encode()
             storage.remove(name)

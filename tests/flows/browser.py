@@ -6,17 +6,18 @@ import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator, Page, TimeoutError, sync_playwright  # noqa: A004 - its own
 
 ARGUMENTS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
     *("--disable-background-networking", "--disable-component-update"),
 )
-PATIENCE_MILLISECONDS = 60_000
+PATIENCE_MILLISECONDS = 90_000
+ATTEMPTS = 5
 ENDED = re.compile("^(Completed|Failed|Crashed|Cancelled)$")
 
 
@@ -41,7 +42,7 @@ class Person:
         self.page.get_by_role("link", name=entry, exact=True).first.click()
 
     def looks(self, name: str) -> None:
-        self.page.screenshot(path=self._folder / f"{name}.png", full_page=True)
+        self.page.screenshot(path=self._folder / f"{name}.png")
 
     def makes_block(self, kind: str, name: str, fields: Mapping[str, str]) -> None:
         """By the name of its kind on the card, and the labels of its fields."""
@@ -50,13 +51,35 @@ class Person:
         page.locator("a[href$='/blocks/catalog']").first.click()
         card = page.locator("[data-slot=card]").filter(has=page.get_by_text(kind, exact=True))
         card.get_by_role("link", name="Create").click()
-        page.get_by_label("Name", exact=True).fill(name)
-        for label, value in fields.items():
-            page.get_by_label(label, exact=True).or_(page.get_by_label(f"{label} (Optional)", exact=True)).fill(value)
+        self._types({"Name": name, **fields})
         self.looks(f"block-{name}")
-        page.get_by_role("button", name="Save").click()
-        page.wait_for_url("**/blocks/block/*")
+        self._presses("Save", page.get_by_text("Paste this snippet"))
         self.looks(f"saved-{name}")
+
+    def _types(self, fields: Mapping[str, str]) -> None:
+        """Until all of it stands there: a page that draws itself anew forgets what was typed while it did."""
+        boxes = {
+            label: self.page.get_by_label(label, exact=True).or_(
+                self.page.get_by_label(f"{label} (Optional)", exact=True)
+            )
+            for label in fields
+        }
+        for _ in range(ATTEMPTS):
+            for label, value in fields.items():
+                boxes[label].fill(value)
+            self.page.wait_for_load_state("networkidle")
+            if all(boxes[label].input_value() == value for label, value in fields.items()):
+                return
+        pytest.fail(f"The form does not keep what is typed into it: {', '.join(fields)}.")
+
+    def _presses(self, button: str, outcome: Locator) -> None:
+        """Until something comes of it: a page that draws itself anew misses what is pressed while it does."""
+        for _ in range(ATTEMPTS):
+            self.page.get_by_role("button", name=button, exact=True).click()
+            with suppress(TimeoutError):
+                outcome.first.wait_for(timeout=PATIENCE_MILLISECONDS / ATTEMPTS)
+                return
+        pytest.fail(f"Nothing comes of pressing {button}.")
 
     def runs(self, deployment: str, blocks: Mapping[str, str], fields: Mapping[str, str]) -> None:
         """With saved blocks, each by the tab of its class and its name, in the order of the form."""
@@ -69,11 +92,10 @@ class Person:
             page.get_by_role("tab", name=tab, exact=True).click()
             page.get_by_role("button", name="Select a block").filter(has_text="Select a block").first.click()
             page.get_by_role("option", name=name, exact=True).click()
-        for label, value in fields.items():
-            page.get_by_label(f"{label} (Optional)", exact=True).fill(value)
+        self._types(fields)
         self.looks("run-form")
-        page.get_by_role("button", name="Submit").click()
-        page.get_by_text("View run").click()
+        self._presses("Submit", page.get_by_text("View run"))
+        page.get_by_text("View run").first.click()
         page.get_by_role("tab", name="Job Variables").wait_for()
 
     def waits_for_the_end(self) -> str:

@@ -18,12 +18,12 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from blocks.sandbox.idah import DEMO_API_KEY
 from blocks.storage import Storage
 from flows.verify import verify
-from tests.conftest import free_ports
 from tests.flows.browser import chromium, person
 from tests.flows.harness import Platform, of_the_tests
 from tests.flows.worker import PREFECT, worker
+from tests.s3_server import free_ports
 
-pytestmark = [pytest.mark.xdist_group("ango-plugin"), pytest.mark.timeout(600)]
+pytestmark = pytest.mark.timeout(600)
 
 
 @contextmanager

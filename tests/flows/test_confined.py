@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import fsspec
@@ -11,6 +12,7 @@ import pytest
 from blocks.storage import Storage
 from blocks.target import Target
 from blocks.upd import UpdSource
+from exporters.errors import OuthaulError
 from exporters.naming import safe_path
 from flows.plan import export_name
 from flows.verify import verify
@@ -51,6 +53,22 @@ def test_nothing_is_delivered_outside(exports: Exports, archive: UpdSource, s3: 
     assert not [path for path in found if not path.startswith("in/side/")]
     assert not list(exports.folder.rglob("*evil")) or where == "local"
     assert not Path("/etc/evil").exists()
+
+
+def test_a_refused_link_is_counted(exports: Exports, tmp_path: Path) -> None:
+    """Media that lies where nothing is fetched from fails the run, or is left out and counted, as a missing file is."""
+    path = tmp_path / "linked.upd"
+    with upd_file(path) as database:
+        add(database, "datasets", "d", "D", "idah-image", {})
+        for number in range(3):
+            link = f"http://169.254.169.254/latest/meta-data/{number}.png"
+            add(database, "entries", f"e{number}", "d", link, {"Name": f"{number}.png", "Status": "completed"})
+    asked = {"package": "directory", "exporter": "jsonl"}
+    reason = "its media lies at an address that nothing is fetched from (a cloud's metadata)"
+    with pytest.raises(OuthaulError, match=re.escape(f"Entry e0 cannot be exported: {reason}")):
+        exports.run(UpdSource(url=str(path)), "failed", **asked)
+    summary = exports.run(UpdSource(url=str(path)), "out", on_error="skip", **asked)
+    assert [one.count for one in summary.tally.left_out if one.kind == "entries" and one.reason == reason] == [3]
 
 
 def test_no_name_is_a_way_out() -> None:

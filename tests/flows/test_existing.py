@@ -10,10 +10,10 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from flows.export import export
 from flows.verify import verify
-from tests.conftest import S3Server
 from tests.fakes.documents import reference, save_document
 from tests.flows.ango.plugin import prefect_database
 from tests.flows.harness import Exports, Platform, Run
+from tests.s3_server import S3Server
 
 KEY = os.urandom(8).hex()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import io
 import json
 import shutil
@@ -10,6 +11,7 @@ import tarfile
 import zipfile
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -19,15 +21,20 @@ from pydantic import SecretStr
 
 from blocks.folder import FolderSource
 from blocks.idah import IdahSource
+from blocks.s3_target import S3Target
 from blocks.sandbox import shapes
 from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from blocks.target import Target
+from blocks.workspace import Workspace
 from exporters import FatalError, Item, RequestError, Shard, registry
 from exporters.formats.json import JsonExporter
+from flows.export import export
 from flows.manifest import OWN
+from flows.report import markdown
 from flows.results import Summary
 from tests.flows.harness import Exports, Platform
+from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -153,6 +160,19 @@ def test_s3_receives_the_same_bytes(exports: Exports, platform: Platform, s3: st
     stored = {name: data for name, data in stored.items() if Path(name).name not in ("receipt.json", "latest.json")}
     assert stored == exports.delivered()
     assert remote.delivery.export_id == local.delivery.export_id
+
+
+def test_a_link_for_whoever_has_it(exports: Exports, platform: Platform, s3: str, s3_server: S3Server) -> None:
+    """Where a bucket's form asks for one, the summary links to the package; the receipt, which stays, does not."""
+    target = S3Target(bucket=s3_server.bucket, folder=s3.rpartition("/")[2], link_hours=1)
+    summary = export(source=platform.source, target=target, workspace=Workspace(url=str(exports.folder / "workspace")))
+
+    with urlopen(summary.delivery.link) as answer:
+        assert hashlib.sha256(answer.read()).hexdigest() == summary.delivery.package_sha256
+    storage = target.storage()
+    stays = [storage.read(name) for name in storage.files() if name.endswith(".json")]
+    assert not any(b"X-Amz-Signature" in data for data in stays)
+    assert "[download](http" in markdown(summary)
 
 
 def test_a_workspace_may_lie_in_a_store(exports: Exports, platform: Platform, s3: str) -> None:
