@@ -116,7 +116,7 @@ def _check_all(storage: Storage, folder: str, known: sqlite3.Connection) -> None
     """Whether the files that were sent are there in full length, and those that were taken over."""
     for path, size in storage.sizes(folder):
         known.execute("delete from sent where path = ? and size = ?", (path, size))
-    for path, size in known.execute("select path, size from sent limit 1"):
+    for path, size in known.execute("select path, size from sent"):
         _check(storage, f"{folder}/{path}", size, storage.size(f"{folder}/{path}"))
 
 
