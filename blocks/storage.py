@@ -177,7 +177,7 @@ class Storage:
 
     def _opened(self, name: str) -> IO[bytes]:
         if self.is_local:  # a small file is read in less time than fsspec takes to open it
-            return open(self.path(name), "rb")  # noqa: PTH123, SIM115
+            return open(self.path(name), "rb")  # noqa: PTH123
         return self.open(name)
 
     def write(
