@@ -13,7 +13,7 @@ from blocks.storage import Storage
 from blocks.target import StorageTarget
 from exporters.errors import RequestError
 
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:aws[a-z-]*:s3:[^/]+:accesspoint/[A-Za-z0-9-]+")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}")
 
 
 class S3Target(StorageTarget):
@@ -32,7 +32,7 @@ class S3Target(StorageTarget):
     _block_type_slug = "outhaul-s3-target"
     _description = "A bucket of S3, or of a compatible store, to deliver exports to."
 
-    bucket: str = Field(default=..., description="Its name, such as exports, or the ARN of an access point.")
+    bucket: str = Field(default=..., description="Its name, such as exports, or the alias of an access point.")
     folder: str = Field(default="", description="Within the bucket, such as datasets/nightly; empty for its top.")
     endpoint_url: str = Field(
         default="",

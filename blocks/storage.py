@@ -182,8 +182,13 @@ class Storage:
             return data
 
     def stream(self, name: str) -> Iterator[bytes]:
-        with translated(self.shown_path(name)), self.open(name) as handle:
+        with translated(self.shown_path(name)), self._opened(name) as handle:
             yield from chunks_of(handle)
+
+    def _opened(self, name: str) -> IO[bytes]:
+        if self.is_local:  # a small file is read in less time than fsspec takes to open it
+            return open(self.path(name), "rb")  # noqa: PTH123
+        return self.open(name)
 
     def write(
         self,

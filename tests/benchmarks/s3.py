@@ -25,6 +25,7 @@ from time import sleep
 from tests.s3_server import S3Server, free_ports, serving_s3
 
 CASES = ("ours", "obstore", "s3fs")
+STORES = ("sink", "SeaweedFS")
 Figures = dict[str, float]
 
 
@@ -33,12 +34,13 @@ def main() -> None:
     parser.add_argument("--mib", type=int, default=1024, help="size of the one large file")
     parser.add_argument("--files", type=int, default=2000, help="how many files of 200 kB")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--store", choices=STORES, action="append", help="one of them alone")
     arguments = parser.parse_args()
     room = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(dir=room) as name:
         _make(Path(name), arguments.mib, arguments.files)
-        for label, store in (("a sink", _sink), ("SeaweedFS", _seaweed)):
-            with store() as server:
+        for label in arguments.store or STORES:
+            with (_sink if label == "sink" else _seaweed)() as server:
                 for what in ("large", "small"):
                     _compare(label, what, Path(name), server, arguments.rounds)
 

@@ -10,9 +10,11 @@ from __future__ import annotations
 import itertools
 import sys
 from collections import defaultdict
+from xml.sax.saxutils import escape
 
 from aiohttp import web
 
+PAGE = 1000
 XML = '<?xml version="1.0" encoding="UTF-8"?>'
 
 
@@ -55,7 +57,17 @@ class Sink:
         return web.Response(headers=modified)
 
     async def get(self, request: web.Request) -> web.Response:
-        return _answer("<ListBucketResult><IsTruncated>false</IsTruncated><KeyCount>0</KeyCount></ListBucketResult>")
+        top = f"{request.path.rstrip('/')}/"
+        found = sorted(path for path in self._sizes if path.startswith(top + request.query.get("prefix", "")))
+        start = int(request.query.get("continuation-token", 0))
+        listed = "".join(
+            f"<Contents><Key>{escape(path.removeprefix(top))}</Key><Size>{self._sizes[path]}</Size></Contents>"
+            for path in found[start : start + PAGE]
+        )
+        more = start + PAGE < len(found)
+        token = f"<NextContinuationToken>{start + PAGE}</NextContinuationToken>" if more else ""
+        cut = f"<IsTruncated>{str(more).lower()}</IsTruncated>{token}"
+        return _answer(f"<ListBucketResult>{cut}<KeyCount>{len(found)}</KeyCount>{listed}</ListBucketResult>")
 
     async def delete(self, request: web.Request) -> web.Response:
         self._parts.pop(request.query.get("uploadId", ""), None)
