@@ -17,7 +17,7 @@ from blocks.chunks import lines_of
 from blocks.storage import Storage
 from flows.contents import Line, decode_line
 from flows.diff import delivered_lines
-from flows.policy import digest
+from flows.policy import lasting_digest
 from flows.results import Plan
 
 REMEMBERED = 1000
@@ -94,4 +94,4 @@ def _begun(storage: Storage, plan: Plan) -> _Begun:
 
 def _path(plan: Plan) -> str:
     kind = [plan.source, plan.dataset_ids, plan.where, *plan.exporter_facts, plan.since is not None]
-    return f"{plan.name}/begun-{digest(*kind)[:16]}"
+    return f"{plan.name}/begun-{lasting_digest(*kind)[:16]}"

@@ -24,7 +24,7 @@ from flows.fetch import load_datasets
 from flows.index import Member, decode_member, written_member
 from flows.manifest import OWN
 from flows.memory import settle_shards
-from flows.policy import PATIENT, digest
+from flows.policy import PATIENT, lasting_digest
 from flows.results import ConvertedShard, FetchedShard, Package, Plan
 from flows.survey import Surveyed
 from flows.words import sentence
@@ -75,9 +75,9 @@ def make_package(
     )
     exporter = [request.exporter, plan.exporter().version, plan.code_digest, plan.options, surveyed.classes]
     asked = [sorted(dataset.id for dataset in load_datasets(plan, store)), plan.where, request.media, request.package]
-    export_id = digest(plan.source, *exporter, *asked, contents.hexdigest(), described_sha256, tally)
+    export_id = lasting_digest(plan.source, *exporter, *asked, contents.hexdigest(), described_sha256, tally)
     if plan.since is not None:
-        export_id = digest(export_id, plan.since, surveyed.removed)
+        export_id = lasting_digest(export_id, plan.since, surveyed.removed)
     return Package(
         export_id=export_id[:20],
         index=index,

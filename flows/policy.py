@@ -21,6 +21,8 @@ from exporters.errors import RetriableError
 
 LAYOUT = 3
 """Of everything that is remembered in a workspace; raised when an older version's results cannot be used any more."""
+NAMES = 2
+"""Of how exports are named; raised when the same export should have another name."""
 
 
 class Retries(TypedDict):
@@ -55,7 +57,16 @@ def one_at_a_time(step: str, source: Mapping[str, str]) -> threading.Lock:
 
 def digest(*facts: Any) -> str:
     """A name for everything a result depends on. The order of a mapping counts: exporters may go by it."""
-    return hashlib.sha256(json.dumps([LAYOUT, *facts], default=_plain).encode()).hexdigest()
+    return _digest(LAYOUT, facts)
+
+
+def lasting_digest(*facts: Any) -> str:
+    """A name that outlives the layout of workspaces: of exports, and of what others were sent."""
+    return _digest(NAMES, facts)
+
+
+def _digest(version: int, facts: Sequence[Any]) -> str:
+    return hashlib.sha256(json.dumps([version, *facts], default=_plain).encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

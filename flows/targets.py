@@ -11,7 +11,7 @@ from blocks.http_target import HttpTarget
 from blocks.storage import Storage
 from blocks.workspace import Workspace
 from exporters import BaseExporter, RequestError
-from flows.policy import digest
+from flows.policy import lasting_digest
 from flows.results import Request
 
 PUSHES = "pushes"
@@ -20,7 +20,7 @@ PUSHES = "pushes"
 def place_of(target: AnyTarget, workspace: Workspace) -> Storage:
     """Where it is written what was delivered to a target: there, or in the workspace for one that keeps no files."""
     if isinstance(target, HttpTarget):
-        return workspace.folder(f"{PUSHES}/{digest(target.identity())[:20]}")
+        return workspace.folder(f"{PUSHES}/{lasting_digest(target.identity())[:20]}")
     return target.storage()
 
 
@@ -48,7 +48,7 @@ def refuse_repeated(targets: Sequence[AnyTarget]) -> None:
     seen: set[str] = set()
     for target in targets:
         with suppress(RequestError):  # it cannot be opened, as others say
-            key = digest(target.identity())
+            key = lasting_digest(target.identity())
             if key in seen:
                 break
             seen.add(key)
