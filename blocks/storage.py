@@ -10,10 +10,8 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
-import itertools
 import os
 import stat
-import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -28,14 +26,15 @@ from blocks import stopping
 from blocks.chunks import chunks_of
 from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk
 from blocks.places import opened_at, opened_with, place_of
+from blocks.remote_files import RemoteFiles
 from blocks.storage_errors import is_passing, said, translated
-from blocks.uploads import SMALL_BYTES, Uploader, uploader
+from blocks.uploads import Uploader, uploader
 from blocks.urls import without_credentials
 from exporters.errors import OuthaulError, RequestError, quoted
 from exporters.temporary import owned_name
 
-BLOCK_BYTES = 16 << 20
-"""Size of an uploaded part: fsspec's own 50 MiB halves the speed and doubles the memory."""
+READ_BYTES = 4 << 20
+"""Read ahead of an open file."""
 
 
 def default_workspace_url() -> str:
@@ -173,7 +172,7 @@ class Storage:
 
     def open(self, name: str) -> IO[bytes]:
         with translated(self.shown_path(name)):
-            handle: IO[bytes] = self.fs.open(self.path(name), "rb", **self._blocks(BLOCK_BYTES // 4))
+            handle: IO[bytes] = self.fs.open(self.path(name), "rb", **self._remote.block_size(READ_BYTES))
             return handle
 
     def read(self, name: str) -> bytes:
@@ -348,71 +347,12 @@ class Storage:
     def _write_remote(self, path: str, chunks: Iterable[bytes], expected: int | None) -> None:
         if self._uploader and self._uploader.takes(path):
             self._uploader.upload(path, chunks, expected)
-            return
-        if not self._place.has_folders:
-            self._upload(path, chunks)
-            return
-        folder = path.rpartition("/")[0]
-        spool = folder if self.spool is None else self.path(self.spool)
-        with contextlib.suppress(NotImplementedError):
-            for one in {folder, spool}:
-                self.fs.makedirs(one, exist_ok=True)
-        partial = f"{spool}/{partial_name()}"  # what is written shows at once in such places
-        try:
-            self._upload(partial, chunks)
-            self._rename(partial, path)
-        except BaseException:
-            with contextlib.suppress(Exception):
-                self.fs.rm_file(partial)
-            raise
-
-    def _rename(self, partial: str, path: str) -> None:
-        if self._place.name == "WebDAV":
-            self.fs.client.move(partial, path, overwrite=True)  # fsspec's own would copy, and take names for patterns
-        elif getattr(self.fs.mv, "__func__", None) is fsspec.AbstractFileSystem.mv:
-            self.fs.cp_file(partial, path)
-            self.fs.rm_file(partial)
         else:
-            self.fs.mv(partial, path)
+            self._remote.write(path, chunks, None if self.spool is None else self.path(self.spool))
 
-    def _upload(self, path: str, chunks: Iterable[bytes]) -> None:
-        """In one request where it is small: an upload in parts takes three at least."""
-        waiting = iter(chunks)
-        head: list[bytes] = []
-        size = 0
-        for chunk in waiting:
-            head.append(chunk)
-            size += len(chunk)
-            if size > SMALL_BYTES:
-                self._upload_in_parts(path, itertools.chain(head, waiting))
-                return
-        self.fs.pipe_file(path, b"".join(head))
-
-    def _blocks(self, size: int) -> dict[str, int]:
-        """How much is read or written at a time; over SFTP a packet is meant, and servers close on those they mind."""
-        return {} if self._place.name == "SFTP" else {"block_size": size}
-
-    def _upload_in_parts(self, path: str, chunks: Iterable[bytes]) -> None:
-        if self._place.name == "WebDAV":  # which takes a file in one go, and whose client begins with its length
-            with tempfile.TemporaryFile() as spool:
-                spool.writelines(chunks)
-                spool.seek(0)
-                self.fs.upload_fileobj(spool, path)
-            return
-        handle = self.fs.open(path, "wb", autocommit=False, **self._blocks(BLOCK_BYTES))
-        try:
-            for chunk in chunks:
-                handle.write(chunk)
-            handle.close()
-            if hasattr(handle, "commit"):  # else what is written shows at once
-                handle.commit()
-        except BaseException:
-            # Closing publishes what is there in some backends: throw it away instead, open upload and all.
-            with contextlib.suppress(Exception):
-                handle.discard() if hasattr(handle, "discard") else handle.close()
-            with contextlib.suppress(AttributeError):
-                handle.closed = True
-            raise
+    @cached_property
+    def _remote(self) -> RemoteFiles:
+        return RemoteFiles(self.fs, self._place)
 
 
 def written_at(info: Mapping[str, Any]) -> float | None:

@@ -9,6 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from prefect.client.orchestration import get_client
+from prefect.client.schemas.objects import Artifact
+from prefect.client.schemas.sorting import ArtifactSort
+
 from blocks.idah import IdahSource
 from blocks.sandbox.idah import IdahSandbox
 from blocks.target import Target
@@ -29,6 +33,12 @@ def of_the_tests(folder: Path) -> dict[str, str]:
         "PREFECT_API_URL": str(PREFECT_API_URL.value()),
         "OUTHAUL_WORKSPACE": str(folder / "workspace"),
     }
+
+
+def newest_artifacts() -> list[Artifact]:
+    """Those of the last runs, the newest first: tests share one API, which keeps those of all."""
+    with get_client(sync_client=True) as client:
+        return client.read_artifacts(sort=ArtifactSort.CREATED_DESC, limit=20)
 
 
 @dataclass

@@ -15,7 +15,6 @@ from urllib.request import urlopen
 
 import numpy as np
 import pytest
-from prefect.client.orchestration import get_client
 from pycocotools.coco import COCO
 from pydantic import SecretStr
 
@@ -33,7 +32,7 @@ from flows.export import export
 from flows.manifest import OWN
 from flows.report import markdown
 from flows.results import Summary
-from tests.flows.harness import Exports, Platform
+from tests.flows.harness import Exports, Platform, newest_artifacts
 from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.timeout(120)
@@ -429,8 +428,7 @@ def test_the_run_leaves_a_summary_and_a_table_in_prefect(exports: Exports, platf
     """The UI shows what was exported, where it lies, and what was left out and why."""
     summary = exports.run(platform.source)
 
-    with get_client(sync_client=True) as client:
-        artifacts = client.read_artifacts()
+    artifacts = newest_artifacts()
     text = next(one.data for one in artifacts if one.key == "export-summary" and summary.delivery.link in one.data)
     assert "| entries | 24 | 23 | 1 |" in text
     assert any("coco cannot hold the shape ellipse" in one.data for one in artifacts if one.key == "export-left-out")

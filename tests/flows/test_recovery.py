@@ -199,7 +199,8 @@ def test_interrupted_while_it_uploads(bench: Bench, s3: str, number: int, packag
     check_places(bench, job)
 
 
-@pytest.mark.parametrize(("package", "after_bytes"), [("zip", 6 << 20), ("directory", 1 << 20)])
+# Of a directory each of 32 connections has its share: the one that has most has more than this.
+@pytest.mark.parametrize(("package", "after_bytes"), [("zip", 6 << 20), ("directory", 1 << 18)])
 def test_interrupted_while_the_store_says_nothing(
     bench: Bench, s3: str, s3_server: S3Server, package: str, after_bytes: int
 ) -> None:
