@@ -138,11 +138,7 @@ class Storage:
         return {file: size for file, size, _ in self.dated_files(name)}
 
     def sizes(self, name: str) -> Iterator[tuple[str, int]]:
-        """The same, in any order; not held, but where fsspec holds them."""
-        if self.is_local:
-            with translated(self.shown_path(name)):
-                yield from ((path, size) for path, size, _ in walk(self.path(name)))
-            return
+        """The same, in any order; of S3 they are not held."""
         if not self.is_s3:
             yield from self.files(name).items()
             return
@@ -157,13 +153,16 @@ class Storage:
                     return
                 asked["ContinuationToken"] = page["NextContinuationToken"]
 
-    def dated_files(self, name: str = "") -> list[tuple[str, int, float | None]]:
-        """The same, and when each was written, in seconds since 1970 by the store's clock, where it says so."""
+    def dated_files(self, name: str = "", prefix: str = "") -> list[tuple[str, int, float | None]]:
+        """The same, and when each was written, in seconds since 1970 by the store's clock, where it says so.
+
+        S3 can be asked for those alone whose names begin with a `prefix`.
+        """
         top = self.path(name)
         with translated(self.shown_path(name)):
             if self.is_local:
                 return sorted(walk(top))
-            found = self.fs.find(top, detail=True)
+            found = self.fs.find(top, detail=True, **({"prefix": prefix} if prefix else {}))
         return [
             (path[len(top) :].lstrip("/"), int(info["size"]), written_at(info))
             for path, info in sorted(found.items())

@@ -133,7 +133,7 @@ def _webdav_error(place: str, name: str, error: Exception) -> OuthaulError:
     return RetriableError(f"{place} cannot be reached ({name}); try again later.")
 
 
-_S3_PASSING = ("HTTP 429", "SlowDown", "RequestTimeout", "OperationAborted", "RequestTimeTooSkewed")
+_S3_PASSING = ("HTTP 429", "SlowDown", "RequestTimeout", "OperationAborted")
 
 
 def _s3_error(place: str, name: str, text: str) -> OuthaulError:
@@ -149,12 +149,7 @@ def _s3_error(place: str, name: str, text: str) -> OuthaulError:
         return RequestError(f"{place} does not exist; check the address.")
     if status is None:
         return RetriableError(f"{place} cannot be reached; check the endpoint and that it is up.")
-    if (status[1] or status[2]).startswith("5") or code in (
-        "HTTP 429",
-        "SlowDown",
-        "RequestTimeout",
-        "OperationAborted",
-    ):
+    if (status[1] or status[2]).startswith("5") or code in _S3_PASSING:
         return RetriableError(f"{place} failed ({code}); try again later.")
     return RequestError(f"{place} cannot be used ({code}); check the address and the settings.")
 

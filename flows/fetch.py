@@ -23,7 +23,7 @@ from flows.along import Along
 from flows.memory import note_shard
 from flows.policy import PATIENT, digest, one_at_a_time
 from flows.results import FetchedShard, Former, Plan, ShardPlan
-from flows.revision import Place, decode_kept, decode_ledger, ledger_line
+from flows.revision import Booked, Place, booked, decode_kept, decode_ledger
 
 
 @task(name="fetch", task_run_name="fetch {shard.label}", **PATIENT)
@@ -119,7 +119,8 @@ class Reading:
                 self.gone.leave_out("entries", entry.reason, [entry.entry_id])
             elif entry:
                 self.index.add(entry)
-                self._book(ledger_line(self._source.key_of(line), line, entry), None)
+                one = booked(self._source.key_of(line), line, entry)
+                self._book(msgspec.json.encode(one), one, None)
                 yield encode(entry)
         self.counts["entries"] += sum(1 for _ in fresh)  # more than were asked for
         for former in formers:
@@ -140,19 +141,18 @@ class Reading:
         found = former.lines.at(place[1])
         if found is None:
             raise self._store.damaged(former.path)
-        line, booked = found
+        line, in_ledger = found
         self.index.take(former.index, place[1])
-        self._book(booked, place)
+        self._book(in_ledger, decode_ledger(in_ledger), place)
         return line
 
-    def _book(self, line: bytes, place: Place | None) -> None:
+    def _book(self, line: bytes, one: Booked, place: Place | None) -> None:
         progress.advance("fetch")
-        booked = decode_ledger(line)
         self.ledger.append(line)
         self.places.append(place)
         self.counts["entries"] += 1
-        self.counts["annotations"] += booked.annotations
-        self.counts["medias"] += booked.medias
+        self.counts["annotations"] += one.annotations
+        self.counts["medias"] += one.medias
 
 
 @dataclass(frozen=True)

@@ -48,8 +48,8 @@ decode_ledger = msgspec.json.Decoder(Booked).decode
 decode_kept = msgspec.json.Decoder(Place | None).decode
 
 
-def ledger_line(key: str, line: bytes, entry: Entry) -> bytes:
-    return msgspec.json.encode(Booked(key, digest_of(line), entry.id, len(entry.annotations), len(entry.medias)))
+def booked(key: str, line: bytes, entry: Entry) -> Booked:
+    return Booked(key, digest_of(line), entry.id, len(entry.annotations), len(entry.medias))
 
 
 def digest_of(line: bytes) -> str:
