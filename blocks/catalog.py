@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
 from prefect.blocks.core import Block
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from blocks.ango import AngoSource
 from blocks.existing import KINDS, split_existing
@@ -21,20 +21,31 @@ from blocks.source import Source
 from blocks.target import Target
 from blocks.upd import UpdSource
 from blocks.urls import refuse_credentials
+from blocks.webhook import Webhook
 from blocks.workspace import Workspace
-from exporters.errors import RequestError, unknown_name
+from exporters.errors import NoSourceError, RequestError, unknown_name
 from exporters.validation import wrong_values
 
-AnySource = IdahSource | AngoSource | FolderSource | UpdSource
+# A title here is what a tab of the run form is called; one at the class would hide it from the server's check.
+AnySource = (
+    Annotated[IdahSource, Field(title="IDAH")]
+    | Annotated[AngoSource, Field(title="Ango Hub")]
+    | Annotated[FolderSource, Field(title="Folder")]
+    | Annotated[UpdSource, Field(title="UPD")]
+)
 SOURCES: tuple[type[AnySource], ...] = (IdahSource, AngoSource, FolderSource, UpdSource)
-AnyTarget = Target | S3Target | HttpTarget
+AnyTarget = (
+    Annotated[Target, Field(title="Anywhere")]
+    | Annotated[S3Target, Field(title="S3")]
+    | Annotated[HttpTarget, Field(title="HTTP API")]
+)
 TARGETS: tuple[type[AnyTarget], ...] = (Target, S3Target, HttpTarget)
-BLOCKS: tuple[type[Block], ...] = (*SOURCES, *TARGETS, Workspace, SigningKey)
+BLOCKS: tuple[type[Block], ...] = (*SOURCES, *TARGETS, Workspace, SigningKey, Webhook)
 
 SOURCE_FORMS = "a saved block (idah/production), idah+https://HOST, ango+https://HOST, folder:PATH or upd:FILE"
 FROM_ENVIRONMENT = (
     *("api_key", "email", "password", "ca_bundle", "verify_ssl", "proxy"),
-    *("connections", "timeout_seconds", "export_timeout_seconds", "allow_partial"),
+    *("connections", "timeout_seconds", "export_timeout_seconds", "allow_partial", "entry_link"),
 )
 PLATFORMS: Mapping[str, type[IdahSource | AngoSource]] = {"idah+": IdahSource, "ango+": AngoSource}
 """By what stands in front of their addresses."""
@@ -69,7 +80,12 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
     if kind in by_kind and slash and name:
         found: AnySource = load_saved(by_kind[kind], name)
         return found
-    raise RequestError(f"{text!r} names no source; give {SOURCE_FORMS}.")
+    raise NoSourceError(f"{text!r} names no source; give {SOURCE_FORMS}.")
+
+
+def is_saved_source(text: str) -> bool:
+    """Whether SOURCE is a saved block, which the Prefect API has to be asked for."""
+    return text.removeprefix(SAVED).partition("/")[0] in {source.get_block_type_slug() for source in SOURCES}
 
 
 def _from_environment(
@@ -133,7 +149,7 @@ def find_workspace(text: str) -> Workspace:
 def _without(text: str, prefix: str) -> str:
     rest = text.removeprefix(prefix)
     if not rest:
-        raise RequestError(f"{text!r} names no source; give {SOURCE_FORMS}.")
+        raise NoSourceError(f"{text!r} names no source; give {SOURCE_FORMS}.")
     return _expanded(rest)
 
 

@@ -68,9 +68,7 @@ def split_existing(text: str) -> tuple[str, str] | None:
 def _within(url: str, folder: str, slug: str) -> str:
     inner = folder.strip().strip("/")
     if "://" in inner or "::" in inner or _DOTS.search(inner):
-        raise RequestError(
-            f"The saved block {slug} is a place itself, and only a folder within it can be named, such as exports."
-        )
+        raise RequestError(f"The saved block {slug} is a place itself; name only a folder within it, such as exports.")
     if not inner:
         return url
     return url + inner if url.endswith("/") else f"{url}/{inner}"

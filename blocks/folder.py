@@ -115,4 +115,6 @@ class FolderSource(Source):
         storage = Storage(f"zip://::{self.url}" if self.url.endswith(".zip") else self.url, options)
         if not self.url.endswith(".zip") and not storage.exists(""):
             raise RequestError(f"{self._shown} does not exist; check the path.")
+        if self.url.endswith(".zip") and "" in storage.fs.zip.namelist():
+            raise RequestError(f"{self._shown} is a zip with a file that has no name; make it again.")
         return Folder(storage, self._name, self._shown)

@@ -18,7 +18,7 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
-from exporters.errors import RequestError, quoted
+from exporters.errors import RequestError, quoted, readable
 
 LOOPBACK, LINK_LOCAL, METADATA = "this machine", "link-local", "a cloud's metadata"
 UNLISTED = "not among media_hosts"
@@ -57,7 +57,7 @@ class RefusedAddressError(RequestError):
         self.message, self.kind = message, kind
 
     def __str__(self) -> str:
-        return self.message
+        return readable(self.message)
 
 
 class RefusedConnectionError(OSError):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import functools
 import math
 import os
 import random
@@ -16,7 +17,6 @@ import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Container, Coroutine, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import Protocol, TypeVar
 from urllib.parse import quote
 
@@ -26,6 +26,7 @@ from yarl import URL
 from blocks import stopping
 from blocks.guard import Guard, refusal_of
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
+from exporters.version import version_of
 
 ATTEMPTS = 4
 """Tries of one request before the task that made it fails and is retried as a whole."""
@@ -33,6 +34,10 @@ FIRST_WAIT_SECONDS = 0.3
 LONGEST_WAIT_SECONDS = 60.0
 """A server that asks for more is left to the retries of the task, and to the next run."""
 CHUNK_BYTES = 256 * 1024
+LONGEST_ANSWER_BYTES = 512 << 20
+"""Of an answer that is held in memory; a page of a thousand entries, full of masks, has a tenth of it."""
+LONGEST_ANSWER_SECONDS = 900.0
+"""For all of it, however small the drops are that keep it from falling silent."""
 NOT_TLS = ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE")
 """What OpenSSL says of a far end that answers in clear."""
 
@@ -116,11 +121,33 @@ def retry_after_seconds(value: str | None) -> float | None:
         return None
 
 
+async def read_answer(response: aiohttp.ClientResponse, what: str) -> bytes:
+    """An answer that is to be held; one that has no end, or takes for ever, fills neither memory nor time.
+
+    Raises:
+        RetriableError: it is too long, or takes too long.
+    """
+    chunks, size = [], 0
+    async with asyncio.timeout(LONGEST_ANSWER_SECONDS):
+        async for chunk in response.content.iter_any():
+            chunks.append(chunk)
+            size += len(chunk)
+            if size > LONGEST_ANSWER_BYTES:
+                response.close()
+                raise RetriableError(f"{what} sends an answer without an end; it may be out of order, try again later.")
+    return b"".join(chunks)
+
+
 def date_of(response: aiohttp.ClientResponse) -> datetime | None:
     """When the far end says it answered, by its own clock, to the second; None when it does not say."""
+    return _date(response.headers.get("Date", ""))
+
+
+@functools.lru_cache(maxsize=16)  # a thousand answers say the same second
+def _date(text: str) -> datetime | None:
     try:
-        return email.utils.parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:
+        return email.utils.parsedate_to_datetime(text)
+    except (TypeError, ValueError, OverflowError):
         return None
 
 
@@ -171,7 +198,7 @@ def session(
         timeout=silence(settings.timeout_seconds),
         cookie_jar=cookies,
         read_bufsize=CHUNK_BYTES,
-        headers={"User-Agent": settings.user_agent or f"outhaul/{metadata.version('outhaul')}"},
+        headers={"User-Agent": settings.user_agent or f"outhaul/{version_of('outhaul')}"},
     )
 
 
@@ -233,7 +260,7 @@ def check_status(
     if status == 407:
         raise RequestError(f"The proxy on the way to {what} wants a user and password; put them into its address.")
     if status == 404:
-        raise NotFoundError(f"{what} has nothing there{said}.")
+        raise NotFoundError(f"{what} has nothing there{said}; check the address and the ids.")
     delay = retry_after_seconds(response.headers.get("Retry-After"))
     if status in (408, 429) or status >= 500:
         raise RetriableError(f"{what} answered {status}{said}; it may be overloaded, try again later.", delay)

@@ -16,8 +16,10 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import Field, SecretStr
 
 from blocks import http, stopping
+from blocks.entry_links import EntryLink, entry_address
 from blocks.idah_changes import count_annotations, from_line, has_annotations, key_of, settled_before, to_line
 from blocks.idah_client import Connection, IdahClient, Resource, connect
+from blocks.idah_cost import requests_to_list, requests_to_read
 from blocks.idah_exports import read_exports, read_formats
 from blocks.idah_filters import KINDS, NAMES, check_filters, check_rows, query_of, read_filters
 from blocks.idah_listing import read_listing
@@ -106,6 +108,11 @@ class IdahSource(Source):
         description="Export also where the account sees only some of a dataset's entries, which is refused otherwise.",
     )
 
+    entry_link: EntryLink = ""
+
+    def entry_url(self, dataset_id: str, entry_id: str) -> str:
+        return entry_address(self.entry_link, dataset_id, entry_id)
+
     def check_filters(self, where: Where) -> None:
         """Also refuses values that the platform does not have: it would answer with nothing, and look content."""
         check_filters(where)
@@ -131,7 +138,10 @@ class IdahSource(Source):
         found = self._run(lambda client: _datasets(client, narrowing))
         if not found:
             asked = ", ".join(f"{name}={','.join(values)}" for name, values in narrowing.items())
-            raise RequestError(f"No dataset in {self._shown} that this account may read fits {asked}.")
+            raise RequestError(
+                f"No dataset in {self._shown} that this account may read fits {asked}; "
+                f"`outhaul datasets` lists what there is."
+            )
         chosen = {one.id: one for one in (find_dataset(found, name, self._shown) for name in wanted)}
         return list(chosen.values()) or found
 
@@ -220,6 +230,9 @@ class IdahSource(Source):
     async def open_media(self) -> AsyncIterator[MediaReader]:
         async with connect(self._connection()) as client:
             yield IdahMediaReader(client)
+
+    def requests(self, dataset: Dataset, listed: int, shards: Sequence[int], annotations: float) -> int:
+        return requests_to_list(listed) + requests_to_read(dataset, shards, annotations)
 
     def exports(self) -> tuple[list[PlatformFormat], list[PlatformExport]]:
         async def read(client: IdahClient) -> tuple[list[PlatformFormat], list[PlatformExport]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import time
 from collections.abc import AsyncIterator, Container, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -24,12 +25,18 @@ from yarl import URL
 from blocks import http
 from blocks.guard import Guard
 from blocks.http_media import FileAnswer, range_request
+from blocks.values import mapping
 from exporters.errors import RequestError, RetriableError
+from exporters.foreign_json import UNREADABLE, check_levels
 
 PAGE_ROWS = 1000
 """The platform's largest page."""
 COUNTED_ROWS = 1000
 """As far as the platform counts in one answer."""
+MOST_ERROR_BYTES = 64 * 1024
+"""Of an error document that is read."""
+MOST_COUNTED = 100_000_000
+"""Rows, after which a platform that always has more is not believed."""
 QUERY_CHARACTERS = 7000
 """Longest query sent: proxies refuse addresses over about 8 KiB."""
 RENEW_BEFORE_SECONDS = 60
@@ -48,9 +55,7 @@ class Resource(msgspec.Struct, frozen=True):
     raw: msgspec.Raw
 
 
-class _Identified(msgspec.Struct):
-    id: str
-    attributes: dict[str, Any] = {}
+_SPACE = re.compile(rb"\s")
 
 
 class _Many(msgspec.Struct):
@@ -137,7 +142,7 @@ class IdahClient:
                 break
             if is_second and answer.data:  # twice: the first time, rows may have gone after they were counted
                 self.page_rows = min(self.page_rows, len(answer.data))
-        return [_resource(raw) for raw in answer.data]
+        return [self._resource(raw, path) for raw in answer.data]
 
     async def count(self, path: str, query: Query, *, beyond: int = 0) -> int | None:
         """How many rows a listing has, from answers of one row; None when there are not more than `beyond`.
@@ -154,9 +159,13 @@ class IdahClient:
             if counted < start + COUNTED_ROWS:
                 return counted
             start += COUNTED_ROWS
+            if start > MOST_COUNTED:
+                raise RetriableError(
+                    f"{self._host} counts rows of {path} without an end; try again later, and report it if it stays so."
+                )
 
     async def one(self, path: str, query: Query | None = None) -> Resource:
-        return _resource((await self._document(path, query or [], _One)).data)
+        return self._resource((await self._document(path, query or [], _One)).data, path)
 
     async def plain(self, path: str, query: Query) -> Any:
         """A JSON answer that is no JSON:API document."""
@@ -180,7 +189,7 @@ class IdahClient:
 
         async def attempt() -> Any:
             async with http.translated(self._host), self._authorized(path, text) as response:
-                return self._decode(await response.read(), into, path)
+                return self._decode(await http.read_answer(response, self._host), into, path)
 
         async with self._listings:
             try:
@@ -227,7 +236,9 @@ class IdahClient:
             self._session.post(url, json=self._connection.login, allow_redirects=False, proxy=self._proxy) as response,
         ):
             http.check_status(response, self._host, await _detail(response))
-            login = self._decode(await response.read(), _Login, "login")
+            login = self._decode(await http.read_answer(response, self._host), _Login, "login")
+        if not (login.meta.token.isascii() and login.meta.token.isprintable()):  # it is to stand in a header
+            raise self._unreadable("login")
         lifetime = login.data.attributes.exp - before
         # Short tokens are used for most of their life; where clocks disagree, the platform's 401 is what tells.
         margin = min(RENEW_BEFORE_SECONDS, 0.2 * lifetime)
@@ -235,15 +246,30 @@ class IdahClient:
 
     def _decode(self, body: bytes, into: type[Any], what: str) -> Any:
         try:
+            check_levels(body)
             return msgspec.json.decode(body, type=into)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             if body.lstrip()[:1] == b"<":
                 raise http.ElsewhereError(
                     f"{self._host} answered with a web page where its API was expected ({what}); check the address."
                 ) from None
-            raise RetriableError(
-                f"{self._host} sent an answer that cannot be read ({what}); try again later."
-            ) from None
+            raise self._unreadable(what) from None
+
+    def _resource(self, raw: msgspec.Raw, path: str) -> Resource:
+        try:
+            sent = bytes(raw)
+            record = mapping(msgspec.json.decode(sent))  # all of it: what a decoder passes over may be no text
+            id_, attributes = record.get("id"), record.get("attributes", {})
+            if not isinstance(id_, str) or not isinstance(attributes, dict):
+                raise self._unreadable(path)
+            if _SPACE.search(sent):  # between values, or in texts
+                sent = msgspec.json.format(sent, indent=-1)
+        except UNREADABLE:
+            raise self._unreadable(path) from None
+        return Resource(id_, attributes, msgspec.Raw(sent))
+
+    def _unreadable(self, what: str) -> RetriableError:
+        return RetriableError(f"{self._host} sent an answer that cannot be read ({what}); try again later.")
 
 
 @asynccontextmanager
@@ -269,18 +295,13 @@ def batches(name: str, values: Sequence[str], most: int) -> list[Query]:
     return queries
 
 
-def _resource(raw: msgspec.Raw) -> Resource:
-    record = msgspec.json.decode(raw, type=_Identified)
-    return Resource(record.id, record.attributes, msgspec.Raw(msgspec.json.format(bytes(raw), indent=-1)))
-
-
 async def _detail(response: aiohttp.ClientResponse) -> str:
     """What an error document says, in short: the platform adds backtraces that nobody should read."""
     if response.status < 400:
         return ""
     try:
-        document = await response.json(content_type=None)
+        document = msgspec.json.decode(await response.content.read(MOST_ERROR_BYTES))
         detail = document["errors"][0]["detail"] if "errors" in document else document["detail"]
         return str(detail)[:120]
-    except (aiohttp.ClientError, ValueError, LookupError, TypeError):
+    except (aiohttp.ClientError, *UNREADABLE, LookupError, TypeError):
         return ""

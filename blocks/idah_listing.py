@@ -22,6 +22,12 @@ PAGES_AT_ONCE = 4
 RECENT_PAGES = 3
 """As many pages' ids are remembered, to know a row again."""
 OVERLAP_GROWTH = 16
+MOST_STALE_PAGES = 4 * RECENT_PAGES
+"""Pages in a row that bring nothing new: after many deletions, a few do."""
+MOST_ROWS = 10_000_000
+"""Of a listing of which nobody says how long it is."""
+MOST_NEW_ROWS = 1_000_000
+"""That may come while one is read of which it is known, beside as many again as there were."""
 
 
 class Window(NamedTuple):
@@ -61,12 +67,13 @@ async def read_listing(
         most: rows in a page; None: the platform's largest.
 
     Raises:
-        RetriableError: so many rows went at once that the place could not be found again.
+        RetriableError: so many rows went at once that the place could not be found again; or the pages lead nowhere.
     """
     most = min(most or client.page_rows, client.page_rows)
     recent: deque[str] = deque(maxlen=RECENT_PAGES * most)
     known: set[str] = set()
     position, overlap, ahead = 0, 1, 1
+    read, stale = 0, 0
     while True:
         windows = list(_ahead(max(position - overlap, 0), most, ahead, expected))
         pages = await http.together(*(client.page(path, query, number=one.number, size=one.size) for one in windows))
@@ -76,6 +83,8 @@ async def read_listing(
                 break
             fresh = [row for row in rows if row.id not in known]
             yield fresh
+            read, stale = read + len(fresh), 0 if fresh else stale + 1
+            _check_end(path, read, stale, expected)
             position, overlap = one.start + len(rows), 1
             if len(rows) < min(one.size, client.page_rows):
                 return
@@ -96,6 +105,15 @@ def _ahead(offset: int, most: int, pages: int, expected: int | None) -> Iterable
         if expected is not None and one.end > expected:
             return
         offset = one.end - 1
+
+
+def _check_end(path: str, read: int, stale: int, expected: int | None) -> None:
+    """A platform that counts wrongly, or gives the same rows again and again, is not asked for ever."""
+    if stale > MOST_STALE_PAGES or read > (MOST_ROWS if expected is None else 2 * expected + MOST_NEW_ROWS):
+        raise RetriableError(
+            f"The listing of {path} does not come to an end: {read} rows were read, and its pages go on; try again "
+            f"later, and report it if it stays so."
+        )
 
 
 def _wider(overlap: int, most: int, path: str) -> int:

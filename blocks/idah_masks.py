@@ -23,9 +23,10 @@ def to_mask(dimensions: Mapping[str, Any], size: tuple[int, int]) -> Mask:
     """A mask from its tiles. Tiles at the border hang over the picture; what they paint there is cut off.
 
     Raises:
-        ValueError: a tile's run lengths cannot be read.
+        ValueError: a tile's run lengths cannot be read, or the picture is too large to be painted.
     """
     width, height = size
+    masks.check_paintable(width, height)
     pixels = np.zeros((height, width), dtype=np.bool_)
     for key, tile in dimensions.items():
         match = _TILE_KEY.fullmatch(key)

@@ -26,6 +26,7 @@ from blocks.idah_listing import read_listing
 from blocks.idah_records import to_entry, to_media
 from blocks.pictures import Header, Picture
 from blocks.source import Where, Withdrawn
+from blocks.values import text
 from exporters.errors import FatalError, RetriableError, quoted
 from exporters.model import Dataset, Entry, Media
 from exporters.shard import MediaChoice
@@ -135,7 +136,9 @@ class Reading:
         try:
             now = await self._client.one(f"dataset/datasets/{self._dataset.id}")
         except http.NotFoundError:
-            raise FatalError(f"Dataset {quoted(self._dataset.name)} was deleted while the export ran.") from None
+            raise FatalError(
+                f"Dataset {quoted(self._dataset.name)} was deleted while the export ran; export without it."
+            ) from None
         return _stamp(now.attributes) == self._as_listed
 
     async def _entries(self, ids: Sequence[str], *, fitting: bool) -> list[Resource]:
@@ -181,11 +184,11 @@ class Reading:
         wanted = set(owners)
         grouped: dict[str, dict[str, Resource]] = {}
         for row in rows:
-            owner = row.attributes.get(attribute)
+            owner = text(row.attributes.get(attribute))
             if owner not in wanted:
                 raise FatalError(
-                    f"IDAH answered with {row.id} of {attribute} {owner}, which was not asked for; "
-                    f"this version of the platform does not filter by {attribute}, please report it."
+                    f"IDAH answered with {row.id} of {attribute} {row.attributes.get(attribute)}, which was not asked "
+                    f"for; this version of the platform does not filter by {attribute}, please report it."
                 )
             grouped.setdefault(owner, {})[row.id] = row
         pace.learn(len(owners), rows)
@@ -232,7 +235,7 @@ def _entry(one: Complete) -> Entry:
 
 def _media_of(entry: Resource) -> str:
     """The key that joins an entry to its medias; empty when it has none (yet)."""
-    return entry.attributes.get("resource") or ""
+    return text(entry.attributes.get("resource")) or ""
 
 
 def _in_order(entry: Resource, medias: Iterable[Media]) -> list[Media]:
@@ -242,7 +245,7 @@ def _in_order(entry: Resource, medias: Iterable[Media]) -> list[Media]:
     resource = _media_of(entry)
     found = sorted(medias, key=lambda media: (media.key, media.id))
     if resource and not (found and not found[0].key):
-        found.insert(0, Media(id=resource, name=entry.attributes.get("name") or "", ref=resource, frame="stored"))
+        found.insert(0, Media(id=resource, name=text(entry.attributes.get("name")) or "", ref=resource, frame="stored"))
     return found
 
 

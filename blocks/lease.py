@@ -31,6 +31,7 @@ from msgspec import Struct
 from blocks import stopping
 from blocks.store import Store
 from exporters.errors import BusyError, OuthaulError
+from exporters.foreign_json import UNREADABLE
 from exporters.temporary import Owner, this_process
 
 RENEW_SECONDS = 5.0
@@ -84,7 +85,9 @@ def holding(
 
     Raises:
         BusyError: another run holds it, and is not to be waited for.
+        RequestError: the workspace is of a newer Outhaul.
     """
+    store.check_layout()
     with _Claim(store, key).granted(if_running, tell):
         yield
 
@@ -95,7 +98,9 @@ def exclusive(store: Store) -> Iterator[None]:
 
     Raises:
         BusyError: somebody works there.
+        RequestError: the workspace is of a newer Outhaul.
     """
+    store.check_layout()
     with _Claim(store, ALONE).granted("refuse", _log.info):
         yield
 
@@ -107,7 +112,7 @@ def leases(store: Store) -> list[Lease]:
 
 def _found(store: Store) -> Iterator[Lease]:
     for name in store.storage.files(FOLDER):
-        with contextlib.suppress(OuthaulError, msgspec.MsgspecError):  # it was given back, or is being written
+        with contextlib.suppress(OuthaulError, *UNREADABLE):  # it was given back, or is being written
             yield _decode(store.storage.read(f"{FOLDER}/{name}"))
 
 

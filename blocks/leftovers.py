@@ -33,7 +33,7 @@ def sweep_workspace(store: Store) -> None:
         sweep(Path(storage.path(INCOMING)), is_ours=True)
     else:
         _sweep_partials(storage, INCOMING)
-        _abort_uploads(storage, "", timedelta(seconds=LONGEST_SECONDS))
+        sweep_uploads(storage, "", timedelta(seconds=LONGEST_SECONDS))
 
 
 def sweep_target(storage: Storage, folder: str, *, is_first: bool = True) -> None:
@@ -49,16 +49,15 @@ def sweep_target(storage: Storage, folder: str, *, is_first: bool = True) -> Non
         _sweep_partials(storage, "", prefix=".outhaul-")  # in one request, whatever else the bucket holds
     _sweep_partials(storage, folder)
     if is_first:
-        _abort_uploads(storage, folder)
+        sweep_uploads(storage, folder)
 
 
 def _sweep_partials(storage: Storage, folder: str, prefix: str = "") -> None:
     try:
         with translated(storage.shown_path(folder)):
-            for path, _, written in storage.dated_files(folder, prefix):
-                name = path.rpartition("/")[2]
-                owner = owner_of(name)
-                if is_partial(name) and owner and (owner.is_gone or (owner.is_gone is None and _is_old(written))):
+            for path, _, written in storage.dated_files(folder, prefix, only=is_partial):
+                owner = owner_of(path.rpartition("/")[2])
+                if owner and (owner.is_gone or (owner.is_gone is None and _is_old(written))):
                     storage.fs.rm_file(storage.path(f"{folder}/{path}" if folder else path))
     except OuthaulError as error:
         _log.warning("What an earlier run may have left could not be swept: %s", error)
@@ -69,8 +68,11 @@ def _is_old(written: float | None) -> bool:
     return written is not None and written < time.time() - LONGEST_SECONDS
 
 
-def _abort_uploads(storage: Storage, folder: str, age: timedelta = timedelta()) -> None:
-    """Abort uploads of several parts that are open below a folder, and older than `age`. Other stores end theirs."""
+def sweep_uploads(storage: Storage, folder: str, age: timedelta = timedelta()) -> None:
+    """Abort uploads of several parts that are open below a folder, and older than `age`. Other stores end theirs.
+
+    One stays open when its beginning, or its end, was tried again because no answer came.
+    """
     if not storage.is_s3:
         return
     bucket, _, prefix = storage.path(folder).partition("/")

@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import IO
 
 from blocks import stopping
 from blocks.chunks import chunks_of
 from exporters.temporary import owned_name, owner_of
 
+READ_ONLY = 0o444
+"""Every worker may read such a file, and exporters that are handed it do not change it."""
 
-def walk(top: str) -> Iterator[tuple[str, int, float]]:
+
+def walk(top: str, only: Callable[[str], bool] | None = None) -> Iterator[tuple[str, int, float]]:
     """All files below a folder, relative to it, with size and time of writing. Links are not followed, nor told of.
+
+    `only` says by their names which are wanted: to ask for size and time takes longer than all the rest.
 
     A folder that is not there has none. What goes away meanwhile is left out.
     """
@@ -25,7 +32,7 @@ def walk(top: str) -> Iterator[tuple[str, int, float]]:
             for one in found:
                 if one.is_dir(follow_symlinks=False):
                     folders.append(f"{folder}{one.name}/")
-                elif one.is_file(follow_symlinks=False):
+                elif (only is None or only(one.name)) and one.is_file(follow_symlinks=False):
                     with suppress(FileNotFoundError):
                         status = one.stat(follow_symlinks=False)
                         yield f"{folder}{one.name}", status.st_size, status.st_mtime
@@ -40,25 +47,60 @@ def partial_name() -> str:
     return f".{owned_name()}.part"
 
 
-def into_place(local: Path, target: Path) -> None:
+def write_whole(path: str, partial: str, chunks: Iterable[bytes], *, durable: bool, read_only: bool = False) -> None:
+    """Write a file under a `partial` name, and give it its own when it is whole; else nothing is left of it."""
+    try:
+        with _new_file(partial) as handle:
+            for chunk in chunks:
+                handle.write(chunk)
+            if read_only:
+                os.chmod(partial, READ_ONLY)  # noqa: PTH101 - done for every small file, as all here
+            if durable:
+                handle.flush()
+                os.fsync(handle.fileno())
+        into_place(partial, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(partial)  # noqa: PTH108
+        raise
+
+
+def _new_file(path: str) -> IO[bytes]:
+    try:
+        return open(path, "xb")  # noqa: PTH123
+    except FileNotFoundError:
+        os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+        return open(path, "xb")  # noqa: PTH123
+
+
+def into_place(local: str, path: str) -> None:
     """Give a whole file its final name; copied there first where it lies on another disk."""
     try:
-        local.replace(target)
+        try:
+            os.replace(local, path)  # noqa: PTH105
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), exist_ok=True)  # noqa: PTH103, PTH120
+            os.replace(local, path)  # noqa: PTH105
     except OSError as error:
         if error.errno != errno.EXDEV:
             raise
-        beside = target.with_name(partial_name())
-        try:
-            with local.open("rb") as handle, beside.open("xb") as copy:
-                for chunk in chunks_of(handle):
-                    stopping.check()
-                    copy.write(chunk)
-                copy.flush()
-                os.fsync(copy.fileno())
-            beside.replace(target)
-        finally:
-            beside.unlink(missing_ok=True)
-        local.unlink(missing_ok=True)
+        _copy_into_place(Path(local), Path(path))
+
+
+def _copy_into_place(local: Path, target: Path) -> None:
+    beside = target.with_name(partial_name())
+    try:
+        with local.open("rb") as handle, beside.open("xb") as copy:
+            for chunk in chunks_of(handle):
+                stopping.check()
+                copy.write(chunk)
+            copy.flush()
+            os.fsync(copy.fileno())
+        beside.chmod(stat.S_IMODE(local.stat().st_mode))
+        beside.replace(target)
+    finally:
+        beside.unlink(missing_ok=True)
+    local.unlink(missing_ok=True)
 
 
 def link_over(there: str, path: str) -> None:

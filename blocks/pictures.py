@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
+import struct
 import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from PIL import ExifTags, Image, TiffImagePlugin
 
+from exporters.errors import first_line
 from exporters.pictures.upright import MOST_HEADER_BYTES
 
 
@@ -22,25 +26,35 @@ class Picture:
     orientation: int = 1
 
 
+LIKELY_BYTES = 16 * 1024
+"""Most headers end by then. A chunk may be many times as long, and is not copied for them."""
+
+
 class Header:
     """Fed with the chunks of a file until it has seen enough; holds no more than the header."""
 
     def __init__(self) -> None:
         self.result: Picture | None = None
-        self._seen = bytearray()
+        self._seen = b""
         self._is_done = False
 
     def feed(self, chunk: bytes) -> bool:
         """Take the next chunk; True when no more are needed."""
         if not self._is_done:
-            self._seen += chunk
-            self.result = read_picture(bytes(self._seen))
-            if not self.result and len(self._seen) >= MOST_HEADER_BYTES:
-                self.result = read_webp_size(bytes(self._seen))
-            if self.result or len(self._seen) >= MOST_HEADER_BYTES:
-                self._is_done = True
-                self._seen = bytearray()
+            likely = self._seen + chunk[: max(LIKELY_BYTES - len(self._seen), 0)]
+            self.result = read_picture(likely) if len(likely) == LIKELY_BYTES else None
+            if not self.result:
+                self._seen += chunk
+                self._look()
+            if self._is_done or self.result:
+                self._is_done, self._seen = True, b""
         return self._is_done
+
+    def _look(self) -> None:
+        self.result = read_picture(self._seen)
+        if len(self._seen) >= MOST_HEADER_BYTES:
+            self.result = self.result or read_webp_size(self._seen)
+            self._is_done = True
 
 
 def read_picture(data: bytes) -> Picture | None:
@@ -73,6 +87,36 @@ def read_webp_size(data: bytes) -> Picture | None:
     return None
 
 
+OF_PIXELS = ("PNG", "BMP", "GIF", "JPEG", "TIFF", "WEBP")
+"""Kinds that masks are kept in. Of some others, Pillow would start programs to draw them."""
+MOST_PIXELS = 1 << 27
+"""Of a picture that is decoded to be counted with; more than a wall of screens has."""
+
+
+class UnreadablePictureError(ValueError):
+    """No picture, a damaged one, or one too large to be decoded; its text says which."""
+
+
+@contextlib.contextmanager
+def decoded(data: bytes) -> Iterator[Image.Image]:
+    """A picture whose pixels are data. Its size can be asked for before any of them is decoded.
+
+    Raises:
+        UnreadablePictureError: when it is opened, or later, when it turns out to be damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=OF_PIXELS) as picture:
+                if picture.width * picture.height > MOST_PIXELS:
+                    raise UnreadablePictureError("it is too large")
+                yield picture
+    except Image.DecompressionBombError:
+        raise UnreadablePictureError("it is too large") from None
+    except (OSError, SyntaxError, EOFError, struct.error, OverflowError) as error:
+        raise UnreadablePictureError(first_line(str(error)) or "it is damaged") from None
+
+
 HEAD_BYTES, TAIL_BYTES = 16, 16
 
 
@@ -89,12 +133,12 @@ def ends_as_begun(head: bytes, tail: bytes, size: int) -> bool | None:
     return None
 
 
-def is_cut_off(path: Path) -> bool:
+def is_cut_off(file: str | Path | IO[bytes]) -> bool:
     """Whether a picture ends too early to be drawn. Decodes it; only for files that do not end as they should."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with Image.open(path) as image:
+            with Image.open(file) as image:
                 image.load()
         except Image.DecompressionBombError:
             return False

@@ -23,12 +23,12 @@ _last = _LastBlock()
 
 def stream_range(storage: Storage, name: str, offset: int, size: int) -> Iterator[bytes]:
     """`size` bytes of a file from `offset` on; fewer when it ends before."""
-    with translated(storage.shown_path(name)):
+    with translated(storage.shown_path(name), storage.lost):
         yield from (_local if storage.is_local else _remote)(storage, name, offset, size)
 
 
 def _local(storage: Storage, name: str, offset: int, size: int) -> Iterator[bytes]:
-    with open(storage.path(name), "rb") as handle:  # noqa: PTH123 - a Path costs as much as the read
+    with open(storage.path(name), "rb", buffering=0) as handle:  # noqa: PTH123 - a Path costs as much as the read
         handle.seek(offset)
         while size and (chunk := handle.read(min(size, CHUNK_BYTES))):
             size -= len(chunk)

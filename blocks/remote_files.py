@@ -18,6 +18,18 @@ BLOCK_BYTES = 16 << 20
 """Size of an uploaded part: fsspec's own 50 MiB halves the speed and doubles the memory."""
 
 
+def is_there(fs: Any, path: str) -> bool:
+    """Whether there is a file or folder; of a web address, fsspec would take whatever goes wrong for its absence."""
+    if "https" not in fs.protocol:
+        return bool(fs.exists(path))
+    try:
+        return bool(fs.exists(path, strict=True))
+    except Exception as error:
+        if 400 <= getattr(error, "status", 0) < 500:  # 403 too: many say so of what is not there
+            return False
+        raise
+
+
 class RemoteFiles:
     """Writes to a place that fsspec has opened."""
 

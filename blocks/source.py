@@ -144,9 +144,25 @@ class Source(Block, ABC):
         """
         raise NotImplementedError
 
+    def requests(
+        self,
+        dataset: Dataset,  # noqa: ARG002 - of no use without
+        listed: int,  # noqa: ARG002
+        shards: Sequence[int],  # noqa: ARG002
+        annotations: float,  # noqa: ARG002
+    ) -> int | None:
+        """About how many requests it takes to list so many entries, and to read shards of so many of them, each with
+        so many annotations; files are not in it. None where that is not known beforehand.
+        """
+        return None
+
     @abstractmethod
     def open_media(self) -> AbstractAsyncContextManager[MediaReader]:
         """Connections to read media over."""
+
+    def entry_url(self, dataset_id: str, entry_id: str) -> str:  # noqa: ARG002 - has no pages
+        """Where a person sees an entry on the platform's own pages; empty where that is not known."""
+        return ""
 
     def check(self) -> str:
         """What can be read, in a sentence: logs in, and lists.
@@ -172,7 +188,7 @@ class Source(Block, ABC):
         Raises:
             RequestError: it makes none, or this account may not see them.
         """
-        raise RequestError("This source makes no exports of its own.")
+        raise RequestError("This source makes no exports of its own; use `outhaul export`.")
 
     def check_filters(self, where: Where) -> None:
         """Raise RequestError for a filter this source does not have."""
@@ -211,7 +227,9 @@ def parse_where(texts: Sequence[str]) -> dict[str, list[str]]:
     for text in texts:
         name, equals, value = text.partition("=")
         if not equals or not name:
-            raise RequestError(f"The filter {text!r} is not of the form name=value.")
+            raise RequestError(
+                f"The filter {text!r} is not of the form name=value; write it so, such as status=completed."
+            )
         where.setdefault(name, []).extend(value.split(",") if name.endswith("__in") else [value])
     return where
 

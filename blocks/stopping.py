@@ -6,6 +6,7 @@ import asyncio
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ LOOK_SECONDS = 0.2
 FAREWELL_SECONDS = 3.0
 """How long threads are waited for that are to stop: one may wait for a store that has stopped answering."""
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 _run: ContextVar[threading.Event | None] = ContextVar("_run", default=None)
@@ -98,10 +100,17 @@ class Threads:
         for thread in self._threads:
             thread.join(None if kind is None else max(0.0, until - time.monotonic()))
 
-    def map(self, function: Callable[..., T], *arguments: Iterable[Any]) -> Iterator[T]:
-        """What the function makes of each, in order. Takes all arguments at once; raises what the first one raises."""
-        futures = [self.submit(partial(function, *given)) for given in zip(*arguments, strict=True)]
-        for future in futures:
+    def stream(self, function: Callable[[S], T], items: Iterable[S], ahead: int) -> Iterator[T]:
+        """What the function makes of each, in order; raises what the first one raises.
+
+        `ahead` of what is asked for is begun, and no more is taken: there may be no end of them.
+        """
+        begun: deque[Future[T]] = deque()
+        for item in items:
+            begun.append(self.submit(partial(function, item)))
+            if len(begun) > ahead:
+                yield begun.popleft().result()
+        for future in begun:
             yield future.result()
 
     def submit(self, work: Callable[[], T]) -> Future[T]:

@@ -13,7 +13,7 @@ import hashlib
 import os
 import stat
 import zipfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
@@ -23,12 +23,13 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from blocks import stopping
-from blocks.chunks import chunks_of
-from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk
+from blocks.chunks import CHUNK_BYTES, chunks_of
+from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk, write_whole
 from blocks.places import opened_at, opened_with, place_of
-from blocks.remote_files import RemoteFiles
-from blocks.storage_errors import is_passing, said, translated
-from blocks.uploads import Uploader, uploader
+from blocks.remote_files import RemoteFiles, is_there
+from blocks.storage_errors import is_absence, said, translated
+from blocks.uploader import uploader
+from blocks.uploads import Uploader, listed_sizes
 from blocks.urls import without_credentials
 from exporters.errors import OuthaulError, RequestError, quoted
 from exporters.temporary import owned_name
@@ -50,6 +51,8 @@ class Storage:
         self.url = url.rstrip("/") or "/"
         self.spool: str | None = None
         """Where files are written before they are whole; None: beside their places, which are all that there is."""
+        self.lost = ""
+        """What to do when a file that is read is not there, where all that is read was: see `translated`."""
         self.link_seconds = 0
         """How long links that let anybody in are good for; 0: there are none."""
         outer, chained, inner = url.rpartition("::")  # of an archive, the options are those of the place it lies in
@@ -74,7 +77,7 @@ class Storage:
             except zipfile.BadZipFile:
                 raise RequestError(f"{self.shown} is no zip, or a damaged one; check the address.") from None
             except (ValueError, TypeError) as error:
-                raise RequestError(f"{self.shown} cannot be opened: {error}.") from None
+                raise RequestError(f"{self.shown} cannot be opened ({error}); check the address.") from None
         self.root = self.root.rstrip("/") or ("" if chained else "/")  # paths in archives begin without a slash
 
     @cached_property
@@ -114,80 +117,93 @@ class Storage:
             return found
 
     def exists(self, name: str) -> bool:
+        if self.is_local:
+            return os.path.exists(self.path(name))  # noqa: PTH110 - asked for every file
         with translated(self.shown_path(name)):
-            return bool(self.fs.exists(self.path(name)))
+            return is_there(self.fs, self.path(name))
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None when there is none, or a folder."""
-        if self.is_local:  # asked of every file: fsspec takes five times as long
-            with translated(self.shown_path(name)), contextlib.suppress(FileNotFoundError):
-                found = os.stat(self.path(name))  # noqa: PTH116
-                return found.st_size if stat.S_ISREG(found.st_mode) else None
-            return None
+        if self.is_local:
+            return next(self.each_size([name]))
         with translated(self.shown_path(name)):
             try:
                 info = self.fs.info(self.path(name))
             except FileNotFoundError as error:
-                if is_passing(error):
+                if not is_absence(error):
                     raise
                 return None
         return int(info["size"]) if info["type"] != "directory" else None
+
+    def each_size(self, names: Iterable[str]) -> Iterator[int | None]:
+        """The sizes of many files, one after the other: on a disk it takes a fifth of the time that fsspec does."""
+        if not self.is_local:
+            yield from map(self.size, names)
+            return
+        for name in names:
+            try:
+                found = os.stat(self.path(name))  # noqa: PTH116
+            except FileNotFoundError:
+                yield None
+            except OSError:
+                with translated(self.shown_path(name)):
+                    raise
+            else:
+                yield found.st_size if stat.S_ISREG(found.st_mode) else None
 
     def files(self, name: str = "") -> dict[str, int]:
         """All files below a folder, relative to it, with their sizes."""
         return {file: size for file, size, _ in self.dated_files(name)}
 
     def sizes(self, name: str) -> Iterator[tuple[str, int]]:
-        """The same, in any order; of S3 they are not held."""
+        """The same, in any order; of S3 they are not held, and strange names may be told otherwise."""
         if not self.is_s3:
             yield from self.files(name).items()
             return
-        bucket, _, prefix = f"{self.path(name)}/".partition("/")
-        asked: dict[str, str] = {"Bucket": bucket, "Prefix": prefix}
         with translated(self.shown_path(name)):
-            while True:
-                page = self.fs.call_s3("list_objects_v2", **asked)
-                for one in page.get("Contents", ()):
-                    yield one["Key"].removeprefix(prefix), one["Size"]
-                if not page.get("IsTruncated"):
-                    return
-                asked["ContinuationToken"] = page["NextContinuationToken"]
+            path = self.path(name)
+            yield from self._uploader.sizes(path) if self._uploader else listed_sizes(self.fs, path)
 
-    def dated_files(self, name: str = "", prefix: str = "") -> list[tuple[str, int, float | None]]:
+    def dated_files(
+        self, name: str = "", prefix: str = "", only: Callable[[str], bool] | None = None
+    ) -> list[tuple[str, int, float | None]]:
         """The same, and when each was written, in seconds since 1970 by the store's clock, where it says so.
 
-        S3 can be asked for those alone whose names begin with a `prefix`.
+        S3 can be asked for those alone whose names begin with a `prefix`; `only` says by the last part of their names
+        which are wanted.
         """
         top = self.path(name)
         with translated(self.shown_path(name)):
             if self.is_local:
-                return sorted(walk(top))
+                return sorted(walk(top, only))
             found = self.fs.find(top, detail=True, **({"prefix": prefix} if prefix else {}))
         return [
             (path[len(top) :].lstrip("/"), int(info["size"]), written_at(info))
             for path, info in sorted(found.items())
             if info["type"] == "file"  # stores that remember empty folders list them too
+            and (only is None or only(path.rpartition("/")[2]))
         ]
 
     def open(self, name: str) -> IO[bytes]:
-        with translated(self.shown_path(name)):
+        with translated(self.shown_path(name), self.lost):
             if self.is_local:  # done for every file of a package: fsspec takes ten times as long
                 return open(self.path(name), "rb")  # noqa: PTH123
             handle: IO[bytes] = self.fs.open(self.path(name), "rb", **self._remote.block_size(READ_BYTES))
             return handle
 
     def read(self, name: str) -> bytes:
-        with translated(self.shown_path(name)):
+        with translated(self.shown_path(name), self.lost):
             data: bytes = self.fs.cat_file(self.path(name))
             return data
 
-    def stream(self, name: str) -> Iterator[bytes]:
-        with translated(self.shown_path(name)), self._opened(name) as handle:
-            yield from chunks_of(handle)
+    def stream(self, name: str, expected: int = CHUNK_BYTES) -> Iterator[bytes]:
+        """The bytes of a file, about so many as `expected`."""
+        with translated(self.shown_path(name), self.lost), self._opened(name) as handle:
+            yield from chunks_of(handle, expected)
 
     def _opened(self, name: str) -> IO[bytes]:
         if self.is_local:  # a small file is read in less time than fsspec takes to open it
-            return open(self.path(name), "rb")  # noqa: PTH123
+            return open(self.path(name), "rb", buffering=0)  # noqa: PTH123
         return self.open(name)
 
     def write(
@@ -199,12 +215,14 @@ class Storage:
         shown: str | None = None,
         expected: int | None = None,
         hashed: bool = True,
+        read_only: bool = False,
     ) -> tuple[int, str]:
         """Write a file whole, replacing one of the same name; returns its size and SHA-256, if it is to be hashed.
 
         Nothing is visible under the name before all chunks have been written, nor when one of them raises. `durable`
         waits until a local disk has it: for files that others are told to rely on. `shown` stands for the name in
         messages. `expected` is about how many bytes there will be, where that is known: memory is shared out by it.
+        A local file that is `read_only` is not changed by those who are handed it.
         """
         digest, size = hashlib.sha256(), 0
 
@@ -219,7 +237,8 @@ class Storage:
 
         with translated(self.shown_path(name if shown is None else shown)):
             if self.is_local:
-                self._write_local(self.path(name), counted(), durable=durable)
+                path = self.path(name)
+                write_whole(path, self._partial(path), counted(), durable=durable, read_only=read_only)
             else:
                 self._write_remote(self.path(name), counted(), expected)
         return size, digest.hexdigest()
@@ -231,20 +250,25 @@ class Storage:
         """
         if not self._place.copies:
             return False
+        if self.is_local:
+            return self._link(name, to)
         with translated(self.shown_path(to)):
             try:
-                if self.is_local:
-                    link_over(self.path(name), self.path(to))
-                else:
-                    self.fs.cp_file(self.path(name), self.path(to))
+                self.fs.cp_file(self.path(name), self.path(to))
             except FileNotFoundError as error:
-                if is_passing(error):
+                if not is_absence(error):
                     raise
                 return False
-            except OSError as error:
-                if not self.is_local or error.errno == errno.ENOSPC:
+        return True
+
+    def _link(self, name: str, to: str) -> bool:
+        try:
+            link_over(self.path(name), self.path(to))
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                with translated(self.shown_path(to)):
                     raise
-                return False  # a disk without links, or too many of them
+            return False  # there is no such file; or a disk without links, or too many of them
         return True
 
     def create(self, name: str, data: bytes) -> None:
@@ -253,7 +277,8 @@ class Storage:
             if self.is_local:
                 target = Path(self.path(name))
                 target.parent.mkdir(parents=True, exist_ok=True)
-                partial = self._partial(target)
+                partial = Path(self._partial(str(target)))
+                partial.parent.mkdir(parents=True, exist_ok=True)
                 try:
                     partial.write_bytes(data)
                     link_unless_taken(partial, target, data)
@@ -274,9 +299,7 @@ class Storage:
         """Take over a local file: renamed or copied to a local place, uploaded elsewhere (then the local one stays)."""
         with translated(self.shown_path(name)):
             if self.is_local:
-                target = Path(self.path(name))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                into_place(local, target)
+                into_place(str(local), self.path(name))
             else:
                 with local.open("rb") as handle:
                     self._write_remote(self.path(name), chunks_of(handle), local.stat().st_size)
@@ -308,9 +331,11 @@ class Storage:
         except OuthaulError as error:
             raise RequestError(f"{otherwise}: {error}") from None
         except NotImplementedError:
-            raise RequestError(f"{otherwise}: {self.shown} can only be read.") from None
+            raise RequestError(f"{otherwise}: {self.shown} can only be read; choose another place.") from None
         except (TypeError, ValueError) as error:  # what backends say of options that they do not know
-            raise RequestError(f"{otherwise}: {self.shown} refuses its options ({said(error)}).") from None
+            raise RequestError(
+                f"{otherwise}: {self.shown} refuses its options ({said(error)}); correct them."
+            ) from None
         finally:
             for folder in made:
                 with contextlib.suppress(OSError):
@@ -321,25 +346,10 @@ class Storage:
         here = Path(self.root)
         return [folder for folder in (here, *here.parents) if not folder.exists()]
 
-    def _write_local(self, path: str, chunks: Iterable[bytes], *, durable: bool) -> None:
-        target = Path(path)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        partial = self._partial(target)
-        try:
-            with partial.open("xb") as handle:
-                for chunk in chunks:
-                    handle.write(chunk)
-                if durable:
-                    handle.flush()
-                    os.fsync(handle.fileno())
-            into_place(partial, target)
-        finally:
-            partial.unlink(missing_ok=True)
-
-    def _partial(self, target: Path) -> Path:
-        folder = target.parent if self.spool is None else Path(self.path(self.spool))
-        folder.mkdir(parents=True, exist_ok=True)
-        return folder / partial_name()
+    def _partial(self, path: str) -> str:
+        """Where a file lies before it is whole."""
+        folder = os.path.dirname(path) if self.spool is None else self.path(self.spool)  # noqa: PTH120
+        return f"{folder}/{partial_name()}"
 
     @cached_property
     def _uploader(self) -> Uploader | None:

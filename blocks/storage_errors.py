@@ -6,30 +6,49 @@ import contextlib
 import errno
 import re
 import sqlite3
+import zipfile
+import zlib
 from collections.abc import Iterator
 
+from blocks.certificates import refused_certificate
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
 
 
 @contextlib.contextmanager
-def translated(place: str) -> Iterator[None]:
-    """Turn the exceptions of storage backends into ours; `place` is shown in the message."""
+def translated(place: str, lost: str = "") -> Iterator[None]:
+    """Turn the exceptions of storage backends into ours; `place` is shown in the message.
+
+    `lost` says what to do when nothing is there, though it was: nobody has asked for something wrong then.
+    """
     try:
         yield
     except OuthaulError:
         raise
     except OSError as error:
-        raise _cause_of_absence(place, error) or _os_error(place, error) from None
+        known = _not_trusted(place, error) or _cause_of_absence(place, error)
+        if lost and known is None and isinstance(error, FileNotFoundError):
+            known = FatalError(f"{place} is gone; {lost}.")
+        raise known or _os_error(place, error) from None
     except Exception as error:
-        known = _client_error(place, error)
+        known = _not_trusted(place, error) or _client_error(place, error)
         if known is None:
             raise
         raise known from None
 
 
-def is_passing(error: FileNotFoundError) -> bool:
-    """Whether what an HTTP backend calls absence is trouble that may pass: it says so of whatever goes wrong."""
-    return isinstance(_cause_of_absence("", error), RetriableError)
+def is_absence(error: FileNotFoundError) -> bool:
+    """Whether a file is not there, and not in trouble: an HTTP backend says so of whatever goes wrong."""
+    return not (_not_trusted("", error) or isinstance(_cause_of_absence("", error), RetriableError))
+
+
+def _not_trusted(place: str, error: BaseException) -> RequestError | None:
+    reason = refused_certificate(error)
+    if reason is None:
+        return None
+    return RequestError(
+        f"The certificate of {place} cannot be verified{f' ({reason})' if reason else ''}; have the variable "
+        f"SSL_CERT_FILE, or for S3 AWS_CA_BUNDLE, name a PEM file with its authority."
+    )
 
 
 def _cause_of_absence(place: str, error: OSError) -> OuthaulError | None:
@@ -69,7 +88,9 @@ def _os_error(place: str, error: OSError) -> OuthaulError:
         case FileNotFoundError():
             return RequestError(f"{place} does not exist; check the address.")
         case FileExistsError() | NotADirectoryError() | IsADirectoryError():
-            return RequestError(f"{place} cannot be used: a file lies where a folder is needed, or the reverse.")
+            return RequestError(
+                f"{place} cannot be used: a file lies where a folder is needed, or the reverse; choose another place."
+            )
         case PermissionError():
             return RequestError(f"{place} may not be read or written ({said(error)}); check the rights.")
         case TimeoutError() | ConnectionError():
@@ -90,6 +111,8 @@ def _client_error(place: str, error: Exception) -> OuthaulError | None:
         return _no_space(place) if is_full else RetriableError(f"{place} failed ({said(error)}); try again later.")
     if _is_of_aiohttp(error):
         return _http_error(place, error)
+    if is_damage(error):
+        return RequestError(f"{place} cannot be read ({said(error)}): its archive is damaged, or of an unknown kind.")
     name, module = type(error).__name__, _module(error)
     if module == "obstore":
         return _s3_error(place, name, str(error))
@@ -106,6 +129,13 @@ def _client_error(place: str, error: Exception) -> OuthaulError | None:
     if name in ("EndpointConnectionError", "ConnectTimeoutError", "ReadTimeoutError", "ConnectionClosedError"):
         return RetriableError(f"{place} cannot be reached ({name}); check the endpoint and that it is up.")
     return RequestError(f"{place} cannot be used ({said(error)}); check the address and the settings.")
+
+
+def is_damage(error: Exception) -> bool:
+    """What is said of a zip that is damaged, or of a kind that Python does not read."""
+    if isinstance(error, NotImplementedError | RuntimeError):
+        return any(word in str(error) for word in ("compression", "zip file version", "encrypt", "patched data"))
+    return isinstance(error, zipfile.BadZipFile | zlib.error | EOFError)
 
 
 def _ssh_error(place: str, name: str) -> OuthaulError:
@@ -133,7 +163,8 @@ def _webdav_error(place: str, name: str, error: Exception) -> OuthaulError:
     return RetriableError(f"{place} cannot be reached ({name}); try again later.")
 
 
-_S3_PASSING = ("HTTP 429", "SlowDown", "RequestTimeout", "OperationAborted")
+_S3_PASSING = ("HTTP 429", "SlowDown", "RequestTimeout", "OperationAborted", "InvalidPart")
+"""The last one: the store has lost what it had taken."""
 
 
 def _s3_error(place: str, name: str, text: str) -> OuthaulError:

@@ -22,6 +22,7 @@ from blocks import stopping
 from blocks.storage_errors import translated
 from blocks.upd_place import Place
 from exporters.errors import FatalError, RequestError, RetriableError, quoted
+from exporters.foreign_json import UNREADABLE
 from exporters.temporary import temporary_folder
 from exporters.upd.schema import SCHEMA_TYPE, duckdb
 
@@ -243,6 +244,6 @@ def _text(value: Any) -> str:
         return ""
     try:
         found = msgspec.json.decode(value)
-    except (msgspec.MsgspecError, UnicodeEncodeError):
+    except UNREADABLE:
         return value
     return found if isinstance(found, str) else value

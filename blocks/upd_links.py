@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from importlib import metadata
 
 import aiohttp
 from yarl import URL
@@ -17,6 +16,7 @@ from blocks.pictures import Header, Picture
 from blocks.upd_rows import is_link
 from exporters.errors import OuthaulError, RetriableError, SkippableError
 from exporters.model import Media
+from exporters.version import version_of
 
 SILENCE_SECONDS = 30.0
 MOST_REDIRECTS = 5
@@ -95,7 +95,7 @@ async def links(following: Following) -> AsyncIterator[Links]:
         trust_env=False,  # nor those of a .netrc
         auto_decompress=False,
         read_bufsize=http.CHUNK_BYTES,
-        headers={"User-Agent": f"outhaul/{metadata.version('outhaul')}", "Accept-Encoding": "identity"},
+        headers={"User-Agent": f"outhaul/{version_of('outhaul')}", "Accept-Encoding": "identity"},
     ) as session:
         yield Links(session)
 

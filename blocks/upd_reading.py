@@ -26,6 +26,7 @@ from blocks.upd_links import Following
 from blocks.upd_records import nested_category, to_dataset, to_entry, within
 from blocks.upd_rows import EntryRow, LabelledRow, MediaRow, Row, declares_categories, row
 from exporters.errors import FatalError, RequestError, quoted
+from exporters.foreign_json import UNREADABLE
 from exporters.model import Category, Dataset, Entry, Media
 from exporters.shard import MediaChoice
 
@@ -219,5 +220,5 @@ def _legible(one: Row) -> Iterator[None]:
     """Name the row in which there is JSON that is none, or has numbers that are none."""
     try:
         yield
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise RequestError(f"The {one.shown} has JSON that cannot be read ({error}); repair the file.") from None

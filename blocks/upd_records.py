@@ -25,6 +25,7 @@ from blocks.idah_points import Size
 from blocks.upd_rows import EntryRow, LabelledRow, MediaRow, Notes, Row, as_label, as_object, decode_notes
 from blocks.values import identifier, mapping, text
 from exporters.errors import RequestError
+from exporters.foreign_json import UNREADABLE
 from exporters.model import EMPTY, Annotation, Dataset, Entry, Media, Recorded, Shape, Unknown, compact
 from exporters.upd.model_form import MODALITY, SHAPE
 from exporters.upd.platform import RECORD_TYPES, AnnotationRow, rebuilt_annotation
@@ -147,7 +148,7 @@ def _shape(name: str, arguments: str) -> Shape:
     try:
         members = decode_notes(arguments or "{}") | {"type": Raw(msgspec.json.encode(name))}
         found: Shape = _decode_shape(msgspec.json.encode(members))
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return Unknown(f"{SHAPE}{name} that cannot be read")
     return found
 
@@ -221,7 +222,7 @@ def _noted(one: S, row: Row) -> S:
         name, kind = known[key]
         try:
             changes[name] = msgspec.json.decode(row.notes[key], type=kind)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise RequestError(f"{key} of {row.shown} cannot be read ({error}); repair the file.") from None
     return replace(one, **changes)
 

@@ -13,6 +13,7 @@ from msgspec import Raw
 
 from blocks.values import mapping, text
 from exporters.errors import RequestError, quoted
+from exporters.foreign_json import UNREADABLE
 from exporters.model import compact
 from exporters.upd.model_form import NAME
 from exporters.upd.schema import ID, LOCAL, MEDIAS, RECORD
@@ -69,7 +70,7 @@ def row(kind: str, id_: Any, metadata: Any, file: str) -> Row:
     """
     try:
         return Row(kind, str(id_), file, decode_notes(metadata or "{}"))
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         shown = Row(kind, str(id_), file, {}).shown
         raise RequestError(f"The metadata of {shown} is no JSON object; repair the file.") from None
 
@@ -151,7 +152,7 @@ def as_object(column: str | None, name: str, row: Row) -> bytes:
     """A column as a JSON object: what is JSON of another kind becomes a member of one."""
     try:
         value = bytes(compact((column or "{}").encode()))
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         raise RequestError(f"The column {name} of {row.shown} is no JSON; repair the file.") from None
     return value if value.startswith(b"{") else b'{"%b":%b}' % (_NESTED.get(name, name).encode(), value)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 
@@ -19,13 +18,17 @@ def mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+MOST = 1e15
+"""No place on a picture, and no second of a film, is further away; and what is made of such numbers is finite."""
+
+
 def finite(value: Any) -> float:
     """A number.
 
     Raises:
-        ValueError, TypeError: it is none, or infinite.
+        ValueError, TypeError: it is none, infinite, or beyond `MOST`.
     """
     number = float(value)
-    if not math.isfinite(number):
+    if not abs(number) <= MOST:
         raise ValueError(value)
     return number

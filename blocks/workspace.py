@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
-from prefect.blocks.core import Block
+from typing import Any
+
+from prefect.blocks.core import Block, schema_extra
 from prefect.blocks.fields import SecretDict
-from pydantic import Field
+from pydantic import ConfigDict, Field
 
 from blocks.storage import Storage, default_workspace_url
 from blocks.store import Store
 from blocks.urls import refuse_credentials
+
+
+def _with_a_place(schema: dict[str, Any], model: type[Block]) -> None:
+    """A saved workspace says where it is. Without a field that has to be there, Prefect takes the reference to a saved
+    one for the fields of another one as well, and refuses to start a run with either.
+    """
+    schema_extra(schema, model)
+    schema["required"] = ["url"]
 
 
 class Workspace(Block):
@@ -26,6 +36,8 @@ class Workspace(Block):
     _block_type_name = "Outhaul Workspace"
     _block_type_slug = "outhaul-workspace"
     _description = "Where exports keep what they work on."
+
+    model_config = ConfigDict(json_schema_extra=_with_a_place)
 
     url: str = Field(
         default_factory=default_workspace_url,
@@ -50,9 +62,10 @@ class Workspace(Block):
         """That it can be written to, in a sentence; a small file is written and removed.
 
         Raises:
-            RequestError: it cannot; says why.
+            RequestError: it cannot, or is of a newer Outhaul; says so.
             RetriableError: it cannot be reached now.
         """
+        self.open().check_layout()
         storage = self.folder()
         storage.check_writable("No export can work there")
         return f"{storage.shown} can be written to; every worker has to reach it."

@@ -180,13 +180,16 @@ def _numbered(
     usual = 0 if holds.class_numbers == "from_0" else 1
     first = usual if options.first_class is None else options.first_class
     if holds.class_numbers != "source" and first != usual:
-        raise RequestError(f"The option first_class cannot be {first}: classes of this format count from {usual}.")
+        raise RequestError(
+            f"The option first_class cannot be {first}: classes of this format count from {usual}; leave it out."
+        )
     given = dict(options.class_map)
     if len(set(given.values())) < len(given) or (given and min(given.values()) < 0):
         raise RequestError("The option class_map gives two classes one number, or one below 0; correct it.")
     if holds.class_numbers != "source" and sorted(given.values()) != list(range(first, first + len(given))):
         raise RequestError(
-            f"The option class_map must number classes from {first} without a gap: this format has no room for one."
+            f"The option class_map must number classes from {first} without a gap, for which this format has no room; "
+            f"close it."
         )
     names = {one.name for one in classes}
     gone = [ExportClass(id=f"class_map:{name}", name=name, number=-1) for name in given if name not in names]

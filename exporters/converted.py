@@ -49,9 +49,15 @@ class ConvertedEntry(Struct, frozen=True, array_like=True):
             counters.went_out[kind] += went_out
         for kind, reason, count, ids, is_fault in self.left_out:
             counters.leave_out(kind, reason, ids, count=count, is_fault=is_fault)
-        counters.by_category.update(self.by_category)
-        counters.by_shape.update(self.by_shape)
-        counters.changed.update(self.changed)
+        _add(counters.by_category, self.by_category)
+        _add(counters.by_shape, self.by_shape)
+        _add(counters.changed, self.changed)
+
+
+def _add(counter: Counter[str], counts: dict[str, int]) -> None:
+    """As `Counter.update` does, in a fifth of its time where it is a few: this is done for every entry."""
+    for name, count in counts.items():
+        counter[name] += count
 
 
 def size_in(entry: Entry) -> tuple[int, int, int]:

@@ -3,7 +3,8 @@
 OuthaulError
 ├── FatalError          stop: trying again changes nothing
 │   ├── RequestError    what was asked for is wrong; nothing was fetched, nothing was delivered
-│   │   └── BusyError   somebody else is at it; ask again when they have ended
+│   │   ├── BusyError   somebody else is at it; ask again when they have ended
+│   │   └── NoSourceError   the text names no source, whatever is saved and installed
 │   └── UndeliveredError    some of several targets did not get the export; ask again, for what is missing
 ├── RetriableError      try again, after `delay_seconds` if the far end said so
 └── SkippableError      one entry cannot be exported; the `--on-error` policy decides whether the others are
@@ -17,12 +18,19 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
 
+LONGEST_LINE = 1500
+"""Characters of a sentence; the middle of a longer one is left out."""
+LONGEST_NAME = 120
+"""Characters of a name that nobody knows."""
 LONGEST_SAID = 300
 """Characters of what somebody else's code says of its failure; more is cut."""
 
 
 class OuthaulError(Exception):
-    """Everything Outhaul raises on purpose; its text is fit to be shown to a user as it stands."""
+    """Everything Outhaul raises on purpose; its text is fit to be shown to a user as it stands, whatever is named."""
+
+    def __str__(self) -> str:
+        return readable(super().__str__())
 
 
 class FatalError(OuthaulError):
@@ -35,6 +43,10 @@ class RequestError(FatalError):
 
 class BusyError(RequestError):
     """What was asked for is right, but somebody else is at it."""
+
+
+class NoSourceError(RequestError):
+    """A text that names no source, whatever is saved and installed."""
 
 
 class UndeliveredError(FatalError):
@@ -51,7 +63,7 @@ class UndeliveredError(FatalError):
         self.targets = targets
 
     def __str__(self) -> str:
-        return self.message
+        return readable(self.message)
 
 
 class RetriableError(OuthaulError):
@@ -68,7 +80,7 @@ class RetriableError(OuthaulError):
         self.delay_seconds = delay_seconds
 
     def __str__(self) -> str:
-        return self.message
+        return readable(self.message)
 
 
 class SkippableError(OuthaulError):
@@ -87,12 +99,30 @@ class SkippableError(OuthaulError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return f"Entry {self.entry_id} cannot be exported: {self.detail or self.reason}."
+        return readable(f"Entry {self.entry_id} cannot be exported: {self.detail or self.reason}.")
 
 
 def quoted(name: str) -> str:
     """A name of the user's, as it may stand in a sentence: control and direction characters shown, not obeyed."""
-    return "“" + "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in name) + "”"
+    return f"“{_printable(name)}”"
+
+
+def readable(text: str) -> str:
+    """A sentence, or several lines of them, as a terminal and a log may be given it.
+
+    Control and direction characters of what it names are shown, not obeyed; of a line that is endless, begin and end.
+    """
+    if text.isprintable() and len(text) <= LONGEST_LINE:
+        return text
+    return "\n".join(_shortened(_printable(line)) for line in text.split("\n"))
+
+
+def _printable(text: str) -> str:
+    return "".join(one if one.isprintable() else f"\\u{ord(one):04x}" for one in text)
+
+
+def _shortened(line: str) -> str:
+    return line if len(line) <= LONGEST_LINE else f"{line[: LONGEST_LINE - 300]} … {line[-200:]}"
 
 
 def first_line(text: str) -> str:
@@ -108,6 +138,7 @@ def with_kind(error: BaseException, text: str) -> str:
 def unknown_name(kind: str, given: str, known: Iterable[str], *, where: str = "") -> RequestError:
     """The refusal of a name that does not exist, with the nearest or all of those that do."""
     names = sorted(set(known))
+    given = given if len(given) <= LONGEST_NAME else f"{given[:LONGEST_NAME]}…"
     near = difflib.get_close_matches(given, names, n=1)
     place = f" in {where}" if where else ""
     if near:

@@ -36,6 +36,7 @@ Fitted = tuple[Annotation, Box | None]
 """The annotation as it is to be written, and its extent."""
 
 WITHOUT_PLACE = (Classification, Track, TextSpan, TimeSpan, Relation, Unknown)
+OTHER_POINTS = "its points and what is said of their visibility are not as many"
 MAY_BE_THIN = (Polyline, Skeleton)
 """A line along an axis and a single point have no extent, and are something all the same."""
 
@@ -90,8 +91,8 @@ class Fitter:
 
     def _sound(self, annotation: Annotation, size: Size | None) -> Fitted | str:
         before = annotation.shape
-        if isinstance(before, Skeleton) and len(before.points) != len(before.visibility):
-            return "its points and what is said of their visibility are not as many"
+        if isinstance(before, Skeleton) and _has_other_points(before):
+            return OTHER_POINTS
         return self._placed(annotation, size)
 
     def _placed(self, annotation: Annotation, size: Size | None) -> Fitted | str:
@@ -198,10 +199,16 @@ def _fault(shape: Shape) -> str | None:
     """What is wrong with a shape that has no one place."""
     if not isinstance(shape, Track):
         return None
+    if any(isinstance(one.shape, Skeleton) and _has_other_points(one.shape) for one in shape.keyframes):
+        return OTHER_POINTS
     extents = [geometry.bounds(keyframe.shape) for keyframe in shape.keyframes]
     if not all(math.isfinite(sum(geometry.ltwh_to_ltrb(extent))) for extent in extents if extent):
         return "its coordinates are no numbers"
     return None if extents else "nothing of it is marked"
+
+
+def _has_other_points(skeleton: Skeleton) -> bool:
+    return len(skeleton.points) != len(skeleton.visibility)
 
 
 def _has_points_outside(skeleton: Skeleton, size: Size) -> bool:

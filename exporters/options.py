@@ -17,6 +17,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from exporters.version import MANIFEST_SCHEMA
+
 Conversion = Literal[
     "box_to_polygon",
     "rotated_box_to_polygon",
@@ -89,6 +91,9 @@ def _class_numbers(value: Any) -> Any:
     """Numbers of classes by name; of an export's manifest, those of its classes."""
     given = _from_text(_pairs)(value)
     if isinstance(given, dict) and isinstance(given.get("classes"), list):
+        schema = given.get("schema", MANIFEST_SCHEMA)
+        if schema != MANIFEST_SCHEMA:
+            raise ValueError(f"the manifest has the schema {schema}, and only {MANIFEST_SCHEMA} is understood here")
         try:
             return {one["name"]: one["number"] for one in given["classes"]}
         except (KeyError, TypeError):

@@ -22,6 +22,7 @@ from exporters.options import Options, RecordOptions
 from exporters.pictures import exif
 from exporters.pictures.upright import MediaFile
 from exporters.preparing import Preparation
+from exporters.shapes import masks
 from exporters.survey import Placement
 from exporters.tally import Counters
 
@@ -167,6 +168,12 @@ class Shard(Generic[Options]):
             if not self._skips_faults:
                 raise FatalError(f"{error} Leave such entries out with --on-error skip.") from None
             return left_out(entry, error.reason, is_fault=True)
+        except masks.TooLargeError as error:
+            if not self._skips_faults:
+                raise FatalError(
+                    f"Entry {entry.id} cannot be exported: {error}; leave such entries out with --on-error skip."
+                ) from None
+            return left_out(entry, "its picture is too large to be painted", is_fault=True)
         except OuthaulError:
             raise
         except Exception as error:

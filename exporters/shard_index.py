@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import chain
 from typing import NamedTuple
 
 import msgspec
@@ -92,24 +93,30 @@ class ShardIndex:
             )
         )
 
-    def take(self, index: ReadIndex, number: int) -> None:
-        """Add an entry as another index for the same format has it."""
-        entry = index.entries[number]
-        seen = tuple([self._place(index.pairs[place]) for place in entry.seen])
-        self._entries.append(entry if seen == entry.seen else msgspec.structs.replace(entry, seen=seen))
+    def take(self, index: ReadIndex, start: int, count: int) -> None:
+        """Add so many entries from `start` on as another index for the same format has them."""
+        entries = index.entries[start : start + count]
+        places = [self._place(pair) for pair in index.pairs]
+        if places != list(range(len(places))):
+            entries = [_seeing(one, places) for one in entries]
+        self._entries += entries
 
     def to_bytes(self) -> bytes:
         """The same entries give the same bytes, whichever way they came in."""
-        pairs = sorted(self._pairs)
+        seen = set(chain.from_iterable([one.seen for one in self._entries]))  # a pair may be of an entry not taken
+        pairs = sorted(pair for pair, place in self._pairs.items() if place in seen)
         final = {self._pairs[pair]: place for place, pair in enumerate(pairs)}
-        entries = (
-            msgspec.structs.replace(one, seen=tuple(sorted(final[place] for place in one.seen)))
-            for one in self._entries
-        )
-        return msgspec.msgpack.encode((pairs, list(entries)))
+        in_order = [final.get(place, -1) for place in range(len(self._pairs))]
+        return msgspec.msgpack.encode((pairs, [_seeing(one, in_order) for one in self._entries]))
 
     def _place(self, pair: Pair) -> int:
         return self._pairs.setdefault(pair, len(self._pairs))
+
+
+def _seeing(entry: IndexedEntry, places: list[int]) -> IndexedEntry:
+    """An entry with other `places` for its pairs."""
+    seen = tuple(sorted([places[place] for place in entry.seen]))
+    return entry if seen == entry.seen else msgspec.structs.replace(entry, seen=seen)
 
 
 def read_index(data: bytes) -> ReadIndex:

@@ -2,7 +2,7 @@
 
 Shards are transformed apart from each other. What they must agree on is small: the class map, the first number of each,
 whether the source's own numbers can be kept, and which file names meet. Each fetched shard leaves a few bytes an entry
-(`exporters.shard_index`) from which this is made; memory is 8 bytes for each number.
+(`exporters.shard_index`) from which this is made; memory is 8 bytes for each number of theirs.
 """
 
 from __future__ import annotations
@@ -10,18 +10,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 from msgspec import Struct
-from numpy.typing import NDArray
 
 from exporters import naming
+from exporters.arrays import np
 from exporters.classes import ClassMap, ExportClass, build_class_map
 from exporters.holds import Holds
 from exporters.model import Dataset, Entry
 from exporters.options import ClassOptions, ExporterOptions
 from exporters.shard_index import Pair, ReadIndex, file_name, places, read_index
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+LEAST_ENTRY, LEAST_ANNOTATION = 0, 1
+"""The least numbers that can be kept."""
 
 
 class Placement(Struct, frozen=True, kw_only=True):
@@ -51,7 +57,11 @@ class Survey:
 
 
 class _Columns(NamedTuple):
-    """The index of a shard, 8 bytes a number: those of all shards are in memory together."""
+    """The index of a shard, 8 bytes a number: those of all shards are in memory together.
+
+    Of annotations, as of entries, the numbers are there only where all can be kept: a source that numbers none costs
+    nothing for each of a billion.
+    """
 
     pairs: list[Pair]
     names: NDArray[np.uint64]
@@ -59,6 +69,7 @@ class _Columns(NamedTuple):
     folders: NDArray[np.uint64]
     numbers: NDArray[np.int64]
     annotation_numbers: NDArray[np.int64]
+    annotations: int
 
     @classmethod
     def of(cls, index: ReadIndex) -> _Columns:
@@ -68,9 +79,18 @@ class _Columns(NamedTuple):
             np.array([one.name for one in entries], np.uint64),
             np.array([one.paired for one in entries], np.uint64),
             np.array(sorted({folder for one in entries for folder in one.folders}), np.uint64),
-            np.array([one.number for one in entries], np.int64),
-            np.fromiter(chain.from_iterable([one.annotation_numbers for one in entries]), np.int64),
+            _to_keep(np.array([one.number for one in entries], np.int64), LEAST_ENTRY),
+            _to_keep(
+                np.fromiter(chain.from_iterable([one.annotation_numbers for one in entries]), np.int64),
+                LEAST_ANNOTATION,
+            ),
+            sum(len(one.annotation_numbers) for one in entries),
         )
+
+
+def _to_keep(numbers: NDArray[np.int64], least: int) -> NDArray[np.int64]:
+    """The numbers of a shard, or one that says that they cannot be kept."""
+    return np.array([least - 1], np.int64) if len(numbers) and numbers.min() < least else numbers
 
 
 def survey(
@@ -89,8 +109,10 @@ def survey(
     classes = build_class_map(datasets, pairs, holds, options if isinstance(options, ClassOptions) else None)
     folders = (shard.folders for shard in shards)
     meeting = np.unique(np.concatenate((_repeated([shard.paired for shard in shards]), *folders)))
-    keeps_entries = holds.uses_numbers and _can_keep([shard.numbers for shard in shards], least=0)
-    keeps_annotations = holds.uses_numbers and _can_keep([shard.annotation_numbers for shard in shards], least=1)
+    keeps_entries = holds.uses_numbers and _can_keep([shard.numbers for shard in shards], LEAST_ENTRY)
+    keeps_annotations = holds.uses_numbers and _can_keep(
+        [shard.annotation_numbers for shard in shards], LEAST_ANNOTATION
+    )
     placements = []
     first_entry = first_annotation = 1
     for shard in shards:
@@ -106,7 +128,7 @@ def survey(
             )
         )
         first_entry += len(shard.names)
-        first_annotation += len(shard.annotation_numbers)
+        first_annotation += shard.annotations
     return Survey(classes, tuple(placements))
 
 

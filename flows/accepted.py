@@ -14,6 +14,7 @@ import msgspec
 
 from blocks.storage import Storage
 from exporters.errors import OuthaulError
+from exporters.foreign_json import UNREADABLE
 
 ACCEPTED = "accepted.json"
 
@@ -29,7 +30,7 @@ class Accepted:
         self._ends: list[int] = []
         """Behind the last of each run."""
         if storage.exists(self._path):
-            with contextlib.suppress(OuthaulError, msgspec.MsgspecError):  # what cannot be read is sent again
+            with contextlib.suppress(OuthaulError, *UNREADABLE):  # what cannot be read is sent again
                 for begin, end in _decode(storage.read(self._path)):
                     self._add(begin, end)
 

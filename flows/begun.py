@@ -15,6 +15,7 @@ import msgspec
 
 from blocks.chunks import lines_of
 from blocks.storage import Storage
+from exporters.foreign_json import UNREADABLE
 from flows.contents import Line, decode_line
 from flows.diff import delivered_lines
 from flows.policy import lasting_digest
@@ -87,7 +88,7 @@ def _uncertain(storage: Storage, name: str) -> list[str]:
 
 def _begun(storage: Storage, plan: Plan) -> _Begun:
     path = _path(plan)
-    with contextlib.suppress(msgspec.MsgspecError):  # what cannot be read says nothing: all is sent again
+    with contextlib.suppress(*UNREADABLE):  # what cannot be read says nothing: all is sent again
         return _decode(storage.read(path)) if storage.exists(path) else _Begun()
     return _Begun()
 

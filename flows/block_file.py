@@ -168,7 +168,7 @@ class _Reading:
     def _text(self, name: str, shown: str) -> str:
         try:
             return (self._folder / Path(name).expanduser()).read_text(encoding="utf-8").removesuffix("\n")
-        except (OSError, UnicodeDecodeError):
+        except (OSError, ValueError):  # the latter of what is no UTF-8, and of a path with a NUL in it
             self.problems.append(f"{shown} is taken from the file {name}, which cannot be read; check it.")
             return ""
 
@@ -188,7 +188,7 @@ def _described(path: Path) -> Iterator[Any]:
         documents = list(yaml.safe_load_all(path.read_text(encoding="utf-8")))
     except OSError as error:
         raise RequestError(f"{path} cannot be read ({first_line(error.strerror or '')}); check the path.") from None
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f", line {mark.line + 1}" if mark else ""
         raise RequestError(f"{path} is no YAML that can be read{where}; check it.") from None

@@ -1,4 +1,4 @@
-"""The commands that need no Prefect: `formats`, `verify` and `diff`."""
+"""The commands that look at what was delivered, `verify` and `diff`: they need no Prefect."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from blocks.storage import Storage
-from exporters import registry
 from exporters.errors import quoted
-from flows import formats
 from flows.diff import Difference, Kind, open_export
 from flows.verify import Verdict, verify
 from flows.verify_signatures import Demand
@@ -19,24 +17,6 @@ from flows.words import changes_rows, rows
 
 SOUND, BROKEN = 0, 1
 SHOWN_ENTRIES = 20
-
-
-def formats_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
-    """Carry out `outhaul formats`: what there is, or what applies to a modality; and which plug-ins do not work."""
-    if arguments.modality:
-        formats.refuse_unknown_modality(arguments.modality)
-    found = list((registry.for_modality(arguments.modality) if arguments.modality else registry.all()).values())
-    problems = registry.problems
-    text = formats.text(found, arguments.modality, problems)
-    return (
-        SOUND,
-        text,
-        {
-            "formats": list(map(formats.document, found)),
-            "families": registry.families,
-            "problems": list(problems),
-        },
-    )
 
 
 def verify_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:

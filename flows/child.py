@@ -15,15 +15,14 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any, Generic, TypeVar
 
-import msgspec
-
 from blocks import stopping
 from exporters import FatalError
+from exporters.foreign_json import UNREADABLE
 from flows.child_messages import Began, Moved, Said
 
 MAX_LINES = 10_000
@@ -58,6 +57,8 @@ class Child(Generic[End]):
     """Where it works; without one, in a folder in `folder`."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
     """Beside what this process has."""
+    withheld: Container[str] = ()
+    """Names of what it is not given of that."""
 
 
 def run_child(child: Child[End], tell: Tell, move: Callable[[float], None]) -> End:
@@ -74,7 +75,7 @@ def run_child(child: Child[End], tell: Tell, move: Callable[[float], None]) -> E
         cwd=child.working_folder or place / "work",
         env={
             "MALLOC_ARENA_MAX": "1",  # else glibc keeps what each thread had and freed: a quarter of all the memory
-            **os.environ,
+            **{name: value for name, value in os.environ.items() if name not in child.withheld},
             "TMPDIR": str(place / "tmp"),
             "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
             **child.environment,
@@ -157,7 +158,7 @@ def _death(process: subprocess.Popen[bytes]) -> str:
 def _read_events(stream: IO[bytes], lines: queue.Queue[Any], decode: Callable[[bytes], Any]) -> None:
     with stream:
         for line in stream:
-            with contextlib.suppress(msgspec.MsgspecError):  # it found our stream and wrote to it
+            with contextlib.suppress(*UNREADABLE):  # it found our stream and wrote to it
                 lines.put(decode(line))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import argparse
-from collections.abc import Callable
 from typing import Any
+
+from flows.cli_parts import add_command
 
 FILE = """\
 FILE.yaml holds one block, or a list of them:
@@ -26,18 +26,17 @@ does not name have their defaults.
 """
 
 
-def add_blocks(commands: Any, add: Callable[[Any, str, str], argparse.ArgumentParser]) -> None:
-    """The commands of the group; `add` makes one with what all commands have."""
+def add_blocks(commands: Any) -> None:
     group = commands.add_parser("blocks", help="Make, list and check blocks: saved platforms, targets, keys.")
     actions = group.add_subparsers(metavar="COMMAND", required=True)
-    add(actions, "register", "Have the Prefect API show the forms of all kinds of blocks.")
-    add(actions, "list", "List the blocks that are saved.")
-    check = add(actions, "check", "Try the connection of saved blocks, and say what is wrong.")
+    add_command(actions, "register", "Have the Prefect API show the forms of all kinds of blocks.")
+    add_command(actions, "list", "List the blocks that are saved.")
+    check = add_command(actions, "check", "Try the connection of saved blocks, and say what is wrong.")
     check.add_argument(
         "names", metavar="KIND/NAME", nargs="+",
         help="such as idah/production, or the name alone where only one has it; s3-bucket/team and its like, too",
     )  # fmt: skip
-    create = add(actions, "create", "Save the blocks that a file describes, unless they are saved so already.")
+    create = add_command(actions, "create", "Save the blocks that a file describes, unless they are saved so already.")
     create.description = f"{create.description}\n\n{FILE}"
     create.add_argument("file", metavar="FILE.yaml")
     create.add_argument("--dry-run", action="store_true", help="save nothing, say what would be saved")

@@ -21,12 +21,27 @@ from blocks.lease import exclusive
 from blocks.scratch import scratch_database
 from blocks.store import Store
 from exporters.errors import OuthaulError
+from exporters.foreign_json import UNREADABLE
 from exporters.pictures.upright import MediaFile
 from flows.index import decode_member
 from flows.memory import Made, all_exports, recall_shards
 from flows.words import size_text
 
-FOLDERS = ("snapshot", "parts", "entries", "indexes", "media", "media-keys", "read", "outcomes", "exports", "results")
+FOLDERS = (
+    "snapshot",
+    "parts",
+    "entries",
+    "indexes",
+    "media",
+    "media-keys",
+    "read",
+    "outcomes",
+    "exports",
+    "results",
+    "figures",
+    "counted",
+    "tiles",
+)
 """What is looked through: nothing else in a workspace is ours to remove."""
 GRACE_SECONDS = 24 * 3600.0
 
@@ -98,7 +113,7 @@ def _needed(name: str, made: Made, store: Store) -> Iterator[str]:
     for scope in made.scopes:
         yield from (f"read/{scope}/{one}" for one in store.storage.files(f"read/{scope}"))
         for former in recall_shards(store, scope):
-            yield from (former.path, former.ledger)
+            yield from (former.path, *former.pieces, former.ledger)
 
 
 def _all_files(store: Store) -> Iterator[tuple[str, int, float | None]]:
@@ -113,7 +128,7 @@ def _is_kept(name: str, kept: sqlite3.Connection, store: Store) -> bool:
     if folder == "media-keys":
         try:
             sha256 = _decode_media(store.storage.read(name)).sha256
-        except (OuthaulError, msgspec.MsgspecError):
+        except (OuthaulError, *UNREADABLE):
             return False
         name = f"media/{sha256[:2]}/{sha256}"
     elif folder == "results":  # named as what they point to

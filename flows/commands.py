@@ -18,9 +18,12 @@ from exporters import FatalError, RequestError
 from exporters.errors import BusyError
 from exporters.validation import wrong_values
 from flows import display
+from flows.cost import cost_of, size_of
 from flows.manifest import counts
 from flows.plan import check, make_plan
 from flows.results import Plan, Request, Summary
+from flows.runners import read_runner
+from flows.settings import without_heartbeats
 
 DELIVERED, DELIVERED_WITH_FAULTS = 0, 3
 
@@ -30,11 +33,14 @@ def export_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
     request = read_request(arguments)
     source, workspace = find_source(arguments.source), find_workspace(arguments.workspace)
     targets = [find_target(to) for to in arguments.to]
+    runner = read_runner(arguments.runner)
     if arguments.dry_run:
         plan = make_plan(request, source, targets, workspace)
-        return DELIVERED, display.plan_text(plan), plan_object(plan)
+        cost = cost_of(size_of(plan, source, len(targets), workspace))
+        text = display.plan_text(plan, cost, is_spread=not runner.is_threads)
+        return DELIVERED, text, {**plan_object(plan), "cost": cost.as_object()}
     warn(check(request, source, targets).warnings)
-    manner = {"keep": arguments.keep, "if_running": arguments.if_running}
+    manner = {"keep": arguments.keep, "if_running": arguments.if_running, "runner": arguments.runner}
     summary = run(request, source, targets, workspace, wants_bars=not arguments.json, **manner)
     status = DELIVERED_WITH_FAULTS if summary.has_faults else DELIVERED
     return status, display.summary_text(summary), summary_object(summary)
@@ -56,7 +62,8 @@ def run(
     parameters = {**manner, **request.parameters(), "more_targets": more}
     with display.watching(wants_bars=wants_bars):
         try:
-            summary: Summary = export(source=source, target=first, workspace=workspace, **parameters)
+            with without_heartbeats():
+                summary: Summary = export(source=source, target=first, workspace=workspace, **parameters)
         except BusyError:
             raise
         except RequestError as error:  # found after the checks: something was fetched, so it is a failure now
@@ -107,9 +114,10 @@ def read_request(arguments: Namespace) -> Request:
             full=arguments.full,
             delta=arguments.delta,
             shard_entries=arguments.shard_entries,
+            report=not arguments.no_report,
         )
     except ValidationError as error:
-        raise RequestError(f"An export does not take {wrong_values(error)}.") from None
+        raise RequestError(f"An export does not take {wrong_values(error)}; correct it.") from None
 
 
 def summary_object(summary: Summary) -> dict[str, Any]:
@@ -151,12 +159,12 @@ def _option(text: str) -> tuple[str, str]:
     """Name and value of `name=value`, or of `name=@FILE`, whose value stands in a file."""
     name, equals, value = text.partition("=")
     if not equals or not name:
-        raise RequestError(f"The option {text!r} is not of the form name=value.")
+        raise RequestError(f"The option {text!r} is not of the form name=value; write it so.")
     if not value.startswith("@"):
         return name, value
     try:
         return name, Path(value[1:]).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError):
+    except (OSError, ValueError):  # the latter of what is no UTF-8, and of a path with a NUL in it
         raise RequestError(f"The option {name} names the file {value[1:]}, which cannot be read; check it.") from None
 
 

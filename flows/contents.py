@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from exporters.errors import RequestError
 from exporters.model import EMPTY, Annotation, Dataset, Entry, Media, Unknown, encode
 from exporters.pictures.upright import MediaFile
 
@@ -23,6 +24,10 @@ CONTENTS = "contents.jsonl"
 """At the target, and a name that no file of a directory may have."""
 
 Files = Callable[[Media], MediaFile | str]
+
+
+class UnreadableContentsError(RequestError):
+    """What an export says it is of was changed since it was delivered."""
 
 
 class Line(Struct, frozen=True):
@@ -49,12 +54,6 @@ def describe(entry: Entry, names: Mapping[str, str], files: Files | None) -> Lin
         digest.update(_fetched(files(media)))  # type: ignore[misc]
     counts = Counter(names.get(one.category_id or "", one.category_id or "") for one in entry.annotations)
     return Line(entry.dataset_id, entry.id, digest.hexdigest(), dict(sorted(counts.items())))
-
-
-def lines_of(entries: Iterable[Entry], dataset: Dataset, files: Files | None) -> Iterator[bytes]:
-    names = class_names(dataset)
-    for entry in entries:
-        yield msgspec.json.encode(describe(entry, names, files))
 
 
 def class_names(dataset: Dataset) -> dict[str, str]:

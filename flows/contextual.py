@@ -10,7 +10,7 @@ import hashlib
 import time
 import zlib
 from collections.abc import Iterator, Sequence
-from importlib import metadata
+from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,17 @@ from exporters.model import Media, decode_entry
 from exporters.pictures.upright import MediaFile
 from exporters.tally import Tally
 from exporters.temporary import temporary_folder
+from exporters.version import version_of
 from flows import progress
 from flows.child_messages import Broke, Said
-from flows.contents import lines_of
+from flows.contents import class_names, describe
 from flows.contextual_messages import Delayed, Done, FetchedEntries, Job
 from flows.contextual_process import run_process
 from flows.contextual_secrets import secrets_of, with_paths
 from flows.fetch import load_datasets
 from flows.index import Member, Run
-from flows.outcomes import load_outcomes
+from flows.outcomes import Files, load_files
+from flows.pieces import load_records
 from flows.policy import PATIENT, by_content
 from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan
 from flows.survey import Surveyed
@@ -63,7 +65,7 @@ def facts(task: dict[str, Any]) -> list[Any]:
     fetched = [[one.sha256, one.shard.dataset_index] for one in task["fetched"]]
     files = [one.sha256 for one in task["files"]]
     asked = [plan.datasets, request.media, request.on_error, plan.name, plan.source]
-    return [metadata.version("outhaul"), *plan.exporter_facts, fetched, files, *asked]
+    return [version_of("outhaul"), *plan.exporter_facts, fetched, files, *asked]
 
 
 @task(
@@ -118,6 +120,7 @@ def _job(
             FetchedEntries(
                 dataset_index=one.shard.dataset_index,
                 path=one.path,
+                pieces=one.pieces,
                 outcomes=outcome,
                 entries=one.entries,
                 annotations=one.annotations,
@@ -186,13 +189,15 @@ def _contents(
 ) -> Iterator[bytes]:
     datasets = load_datasets(plan, store)
     for shard, media in zip_longest(fetched, files):
-        outcomes = load_outcomes(media.path, store) if media else {}
-        entries = map(decode_entry, store.load_lines(shard.path))
+        names = class_names(datasets[shard.shard.dataset_index])
+        of_entries = load_files(media.path if media else "", shard.entries, store)
+        for line, found in zip(load_records(shard.path, shard.pieces, store), of_entries, strict=True):
+            described = describe(decode_entry(line), names, partial(_file_of, found) if media else None)
+            yield msgspec.json.encode(described)
 
-        def file_of(one: Media, of_shard: dict[tuple[str, str], MediaFile | str] = outcomes) -> MediaFile | str:
-            return of_shard[one.ref, one.key]
 
-        yield from lines_of(entries, datasets[shard.shard.dataset_index], file_of if media else None)
+def _file_of(files: Files, media: Media) -> MediaFile | str:
+    return files[media.ref, media.key]
 
 
 def _wait(seconds: float) -> None:

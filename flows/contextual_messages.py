@@ -16,6 +16,7 @@ class FetchedEntries(Struct, frozen=True, kw_only=True):
 
     dataset_index: int
     path: str
+    pieces: tuple[str, ...] = ()
     outcomes: str | None
     entries: int
     annotations: int

@@ -12,17 +12,17 @@ from blocks.store import Store, media_path
 from exporters import FatalError, SkippableError
 from exporters.contextual.source import Counts, Faulty
 from exporters.model import Dataset, Entry, Media, decode_dataset, decode_entry
-from exporters.pictures.upright import MediaFile, settle
+from exporters.pictures.upright import settle
 from exporters.shard import DERIVED_NOT_ASKED_FOR, MEDIA_NOT_ASKED_FOR, MediaChoice
 from flows.contextual_messages import FetchedEntries
-from flows.outcomes import load_outcomes
+from flows.outcomes import Files, load_files
+from flows.pieces import load_records
 
 Stamp = tuple[int, int, int] | None
-Outcomes = dict[tuple[str, str], MediaFile | str]
 
 
 class FetchedSource:
-    """Entries as they were fetched, settled on the pictures that were. Holds what became of one shard's media."""
+    """Entries as they were fetched, settled on the pictures that were."""
 
     def __init__(self, store: Store, datasets: str, shards: Sequence[FetchedEntries], media: MediaChoice) -> None:
         self.datasets = [decode_dataset(line) for line in store.load_lines(datasets)]
@@ -38,10 +38,10 @@ class FetchedSource:
 
     def entries(self, dataset: Dataset) -> Iterator[Entry | Faulty]:
         for shard in self._shards_of(dataset):
-            outcomes = load_outcomes(shard.outcomes, self._store) if shard.outcomes else {}
-            for line in self._store.load_lines(shard.path):
+            of_entries = load_files(shard.outcomes or "", shard.entries, self._store)
+            for line, files in zip(load_records(shard.path, shard.pieces, self._store), of_entries, strict=True):
                 self.check_shown()
-                yield _ready(decode_entry(line), outcomes)
+                yield _ready(decode_entry(line), files)
 
     def missing(self, media: Media) -> str:
         if media.version:
@@ -88,11 +88,11 @@ def _stamp(path: Path) -> Stamp:
     return found.st_ino, found.st_size, found.st_mtime_ns
 
 
-def _ready(entry: Entry, outcomes: Outcomes) -> Entry | Faulty:
+def _ready(entry: Entry, files: Files) -> Entry | Faulty:
     """The entry with its fetched files: from here on, `version` is a file's digest, and empty where there is none."""
     medias, original = [], None
     for media in entry.medias:
-        file = outcomes.get((media.ref, media.key))
+        file = files.get((media.ref, media.key))
         if isinstance(file, str):
             return Faulty(entry, file)
         medias.append(replace(media, version=file.sha256, size=file.size) if file else replace(media, version=""))

@@ -17,14 +17,17 @@ from prefect.runtime import flow_run, task_run
 
 from blocks.catalog import AnyTarget
 from blocks.http_target import HttpTarget
-from blocks.leftovers import sweep_target
+from blocks.leftovers import sweep_target, sweep_uploads
 from blocks.storage import Storage
 from blocks.store import Store
 from blocks.workspace import Workspace
+from exporters import RetriableError
+from exporters.errors import RequestError
+from exporters.foreign_json import UNREADABLE
 from flows import progress
 from flows.archive import tar_stream, zip_stream
 from flows.begun import is_last, settle
-from flows.contents import CONTENTS, decode_line
+from flows.contents import CONTENTS, UnreadableContentsError, decode_line
 from flows.diff import compare, delivered_lines
 from flows.fetch import load_datasets
 from flows.manifest import (
@@ -32,6 +35,7 @@ from flows.manifest import (
     MANIFEST,
     PRETTY,
     RECEIPT,
+    REPORT,
     ListedFile,
     PackedFile,
     decode_receipt,
@@ -42,7 +46,7 @@ from flows.manifest import (
 from flows.policy import PATIENT
 from flows.push import Push
 from flows.put import Moved, counted, index_of, put, put_directory
-from flows.results import Changes, Delivery, Package, Plan, Records
+from flows.results import Changes, Delivery, Package, Plan, Preview, Records
 from flows.retention import keep_latest
 from flows.targets import place_of
 
@@ -53,7 +57,9 @@ PUSHED = "records"
 
 
 @task(name="deliver", task_run_name="deliver", **PATIENT)
-def deliver(package: Package, plan: Plan, target: AnyTarget, keep: int, workspace: Workspace) -> Delivery:
+def deliver(
+    package: Package, preview: Preview | None, plan: Plan, target: AnyTarget, keep: int, workspace: Workspace
+) -> Delivery:
     """Deliver a package unless it lies there already, then let older ones go, if only so many are to be kept.
 
     The archive is made while it is uploaded; holds one chunk.
@@ -65,7 +71,7 @@ def deliver(package: Package, plan: Plan, target: AnyTarget, keep: int, workspac
             return found
     if found := deliver_again(package, plan, target, storage):
         return found
-    delivery = _deliver(package, plan, target, storage, store)
+    delivery = _deliver(package, preview, plan, target, storage, store)
     _point_at(package, plan, storage)
     if isinstance(target, HttpTarget):
         settle(storage, plan.name)
@@ -81,16 +87,25 @@ def deliver_again(package: Package, plan: Plan, target: AnyTarget, storage: Stor
     path = f"{plan.name}/{package.export_id}/{RECEIPT}"
     if not storage.exists(path):
         return None
-    found = decode_receipt(storage.read(path))
-    records = Records.model_validate(found.records) if found.records else None
+    try:
+        found = decode_receipt(storage.read(path), storage.shown_path(path))
+        records = Records.model_validate(found.records) if found.records else None
+    except UNREADABLE:
+        raise RequestError(
+            f"{storage.shown_path(path)} cannot be read; remove it and run again, and the export is delivered anew."
+        ) from None
     if records and (records.refused or not is_last(storage, plan, package.export_id)):
         return None
     _point_at(package, plan, storage)
-    return _delivery(package, plan, target, storage, found.package, records=records, was_there=True)
+    return _delivery(
+        package, plan, target, storage, found.package, report=found.report, records=records, was_there=True
+    )
 
 
-def _deliver(package: Package, plan: Plan, target: AnyTarget, storage: Storage, store: Store) -> Delivery:
-    """Put package, contents, manifest and receipt, in this order."""
+def _deliver(
+    package: Package, preview: Preview | None, plan: Plan, target: AnyTarget, storage: Storage, store: Store
+) -> Delivery:
+    """Put package, contents, report, manifest and receipt, in this order."""
     started = datetime.now(UTC)
     folder = f"{plan.name}/{package.export_id}"
     former = latest_export(storage, f"{plan.name}/")
@@ -110,27 +125,42 @@ def _deliver(package: Package, plan: Plan, target: AnyTarget, storage: Storage, 
         packed = _put_archive(package, plan, folder, storage, store)
         moved = Moved(1, packed.size)
     contents = ListedFile(CONTENTS, *put(storage, f"{folder}/{CONTENTS}", (line + b"\n" for line in described)))
+    report = _put_report(preview, folder, storage, store)
     chunks = manifest_chunks(plan, package, packed, contents, load_datasets(plan, store), index_of(package, store))
     manifest = ListedFile(MANIFEST, *put(storage, f"{folder}/{MANIFEST}", chunks))
     changes = _changes(package, plan, former, storage, store)
+    sweep_uploads(storage, folder)  # of this one, too: nobody comes back to an export that has its receipt
     delivery = _delivery(
-        package, plan, target, storage, packed, moved=moved, changes=changes, records=records, was_there=False
-    )
+        package, plan, target, storage, packed,
+        report=report, moved=moved, changes=changes, records=records, was_there=False,
+    )  # fmt: skip
     times = (started, datetime.now(UTC))
     place = storage.shown_path(_file(folder, packed, records))
-    said = receipt(package, packed, manifest, changes, flow_run.id or "", times, place, records)
+    said = receipt(package, packed, manifest, report, changes, flow_run.id or "", times, place, records)
     if records:
         storage.write(f"{folder}/{RECEIPT}", [said])  # one that tells of refused records is followed by a better one
     else:
-        storage.create(f"{folder}/{RECEIPT}", said)
+        _create(storage, f"{folder}/{RECEIPT}", said)
     return delivery
+
+
+def _create(storage: Storage, path: str, data: bytes) -> None:
+    """Raises RetriableError when the target says that it has the file, and has not."""
+    storage.create(path, data)
+    if storage.size(path) is None:
+        raise RetriableError(
+            f"{storage.shown_path(path)} was written, but the target has none; it may lose writes, try again later."
+        )
 
 
 def _changes(package: Package, plan: Plan, former: str, storage: Storage, store: Store) -> Changes | None:
     before = delivered_lines(storage, f"{plan.name}/{former}/") if former else None
     if before is None:
         return None
-    return compare(before, map(decode_line, store.load_lines(package.contents)), since=former)
+    try:
+        return compare(before, map(decode_line, store.load_lines(package.contents)), since=former)
+    except UnreadableContentsError:  # somebody has changed the former export: no reason not to deliver this one
+        return None
 
 
 def _put_archive(package: Package, plan: Plan, folder: str, storage: Storage, store: Store) -> PackedFile:
@@ -139,6 +169,13 @@ def _put_archive(package: Package, plan: Plan, folder: str, storage: Storage, st
     contents = ((member, counted(member.read(store.storage))) for member in index_of(package, store))
     size, sha256 = put(storage, f"{folder}/{file}", STREAMS[kind](contents), expected=package.bytes)
     return PackedFile(kind, file, size, sha256)
+
+
+def _put_report(preview: Preview | None, folder: str, storage: Storage, store: Store) -> ListedFile | None:
+    """The page beside the package; one that is not in the workspace any more is no reason to deliver nothing."""
+    if preview is None or not store.storage.exists(preview.path):
+        return None
+    return ListedFile(REPORT, *put(storage, f"{folder}/{REPORT}", store.storage.stream(preview.path)))
 
 
 def _point_at(package: Package, plan: Plan, storage: Storage) -> None:
@@ -162,6 +199,7 @@ def _delivery(
     storage: Storage,
     packed: PackedFile,
     *,
+    report: ListedFile | None,
     was_there: bool,
     moved: Moved = NOTHING,
     changes: Changes | None = None,
@@ -181,4 +219,5 @@ def _delivery(
         was_there=was_there,
         changes=changes,
         records=records,
+        report=storage.link(f"{folder}/{report.path}") if report else "",
     )

@@ -9,13 +9,18 @@ from blocks.catalog import AnyTarget
 from blocks.workspace import Workspace
 from exporters.errors import OuthaulError, UndeliveredError, first_line, with_kind
 from flows.deliver import deliver
-from flows.results import Delivery, Package, Plan, Summary, Undelivered
+from flows.results import Delivery, Package, Plan, Preview, Summary, Undelivered
 
 Outcomes = tuple[tuple[Delivery, ...], tuple[Undelivered, ...]]
 
 
 def deliver_all(
-    package: Package, plan: Plan, targets: Sequence[AnyTarget], keep: int, workspace: Workspace
+    package: Package,
+    preview: Preview | None,
+    plan: Plan,
+    targets: Sequence[AnyTarget],
+    keep: int,
+    workspace: Workspace,
 ) -> Outcomes:
     """Deliver to one after the other; returns what lies where, and who got nothing.
 
@@ -23,13 +28,13 @@ def deliver_all(
         Whatever becomes of the only target there is; of several, none keeps the others from theirs.
     """
     if len(targets) == 1:
-        return (deliver(package, plan, targets[0], keep, workspace),), ()
+        return (deliver(package, preview, plan, targets[0], keep, workspace),), ()
     deliveries: list[Delivery] = []
     undelivered: list[Undelivered] = []
     for number, target in enumerate(targets, start=1):
         named = deliver.with_options(task_run_name=f"deliver {number}")
         try:
-            deliveries.append(named(package, plan, target, keep, workspace))
+            deliveries.append(named(package, preview, plan, target, keep, workspace))
         except Exception as error:  # noqa: BLE001 - whatever it is, the others are to have theirs
             stopping.check()
             reason = str(error) if isinstance(error, OuthaulError) else with_kind(error, first_line(str(error)))

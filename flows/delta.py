@@ -15,8 +15,8 @@ from blocks.store import Store
 from exporters import RequestError
 from flows.begun import known_lines
 from flows.diff import earlier
+from flows.ledger import decode_ledger
 from flows.results import FetchedShard, Plan
-from flows.revision import decode_ledger
 
 _decode = msgspec.json.Decoder(tuple[str, str]).decode
 

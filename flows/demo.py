@@ -134,7 +134,7 @@ def _tree(storage: Storage, folder: str) -> str:
         shown[parent] = shown.get(parent, 0) + 1
         if parent and shown[parent] == 1:
             lines.append(f"  {parent}/")
-        if shown[parent] <= 3:
+        if shown[parent] <= 3 or not parent:  # right here lies what is to be looked at
             lines.append(f"  {'  ' if parent else ''}{name}")
         elif shown[parent] == sum(1 for one in files if one.rpartition("/")[0] == parent):
             lines.append(f"    ... {shown[parent] - 3} more")

@@ -6,16 +6,16 @@ import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from itertools import chain
 from typing import Literal
-
-import msgspec
 
 from blocks.chunks import lines_of
 from blocks.scratch import scratch_database
 from blocks.storage import Storage
 from exporters import RequestError
-from flows.contents import CONTENTS, Line, decode_line
-from flows.manifest import MANIFEST, decode_manifest, export_folder
+from exporters.foreign_json import UNREADABLE
+from flows.contents import CONTENTS, Line, UnreadableContentsError, decode_line
+from flows.manifest import MANIFEST, decode_manifest, export_folder, is_understood
 from flows.results import Changes
 
 Kind = Literal["added", "changed", "removed"]
@@ -24,10 +24,15 @@ Change = tuple[Kind, str, str]
 
 
 class Earlier:
-    """The entries of an earlier export, on disk; those that are taken are told from those that are left."""
+    """Entries of an earlier export, on disk; those that are taken are told from those that are left."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
+
+    def add(self, lines: Iterable[Line]) -> None:
+        """Of an entry that comes twice the last word counts."""
+        rows = ((line.dataset, line.entry, line.sha256) for line in lines)
+        self._database.executemany("insert or replace into before (dataset, entry, sha256) values (?, ?, ?)", rows)
 
     def take(self, dataset: str, entry: str) -> str | None:
         """The digest of an entry's content; None when there was none."""
@@ -45,13 +50,12 @@ class Earlier:
 
 
 @contextmanager
-def earlier(lines: Iterable[Line]) -> Iterator[Earlier]:
+def earlier(lines: Iterable[Line] = ()) -> Iterator[Earlier]:
     columns = "dataset text, entry text, sha256 text, seen integer default 0, primary key (dataset, entry)"
     with scratch_database(f"create table before ({columns}) without rowid") as database:
-        rows = ((line.dataset, line.entry, line.sha256) for line in lines)
-        # Of an entry that comes twice the last word counts.
-        database.executemany("insert or replace into before (dataset, entry, sha256) values (?, ?, ?)", rows)
-        yield Earlier(database)
+        known = Earlier(database)
+        known.add(lines)
+        yield known
 
 
 class Difference:
@@ -65,13 +69,21 @@ class Difference:
 
     def entries(self) -> Iterator[Change]:
         """Every entry that is not the same in both: in the order of the later export, then those that are gone."""
-        with earlier(self._counted(self._before, 0)) as known:
+        before = self._counted(self._before, 0)
+        with earlier() as known:
+            expected = next(before, None)
             for line in self._counted(self._after, 1):
-                sha256 = known.take(line.dataset, line.entry)
+                if expected and (expected.dataset, expected.entry) == (line.dataset, line.entry):
+                    sha256: str | None = expected.sha256  # mostly, both have the same entries in the same order
+                    expected = next(before, None)
+                else:
+                    known.add(chain([expected] if expected else (), before))
+                    sha256, expected = known.take(line.dataset, line.entry), None
                 if sha256 == line.sha256:
                     self._counts["unchanged"] += 1
                 else:
                     yield self._change("changed" if sha256 else "added", line.dataset, line.entry)
+            known.add(chain([expected] if expected else (), before))
             for key in known.left():
                 yield self._change("removed", *key)
 
@@ -102,25 +114,37 @@ def compare(before: Iterable[Line], after: Iterable[Line], since: str) -> Change
 
 
 def delivered_lines(storage: Storage, folder: str) -> Iterator[Line] | None:
-    """What a delivered export is of; None when an older version delivered it, and does not say."""
+    """What a delivered export is of; None when an older version delivered it, and does not say, or a newer one."""
     path = f"{folder}{CONTENTS}"
-    return map(decode_line, lines_of(storage.stream(path))) if storage.exists(path) else None
+    return _read(storage, path) if storage.exists(path) and is_understood(storage, folder) else None
+
+
+def _read(storage: Storage, path: str) -> Iterator[Line]:
+    """Raises UnreadableContentsError."""
+    for number, line in enumerate(lines_of(storage.stream(path)), 1):
+        try:
+            yield decode_line(line)
+        except UNREADABLE:
+            raise UnreadableContentsError(
+                f"{storage.shown_path(path)}, line {number} cannot be read; run outhaul verify."
+            ) from None
 
 
 def open_export(storage: Storage) -> tuple[str, Iterator[Line]]:
     """The id of an export at a URL, or of the newest one below it, and what it is of.
 
     Raises:
-        RequestError: there is no export, or an older version made it.
+        RequestError: there is no export, it cannot be read, or another version made it.
     """
     folder = export_folder(storage)
     if not storage.exists(f"{folder}{MANIFEST}"):
         raise RequestError(f"{storage.shown} holds no export; give the folder of one, or the one above it.")
-    lines = delivered_lines(storage, folder)
+    shown = storage.shown_path(f"{folder}{MANIFEST}")
     try:
-        export_id = decode_manifest(storage.read(f"{folder}{MANIFEST}")).export_id
-    except msgspec.MsgspecError:
-        raise RequestError(f"{storage.shown_path(f'{folder}{MANIFEST}')} cannot be read; run outhaul verify.") from None
+        export_id = decode_manifest(storage.read(f"{folder}{MANIFEST}"), shown).export_id
+    except UNREADABLE:
+        raise RequestError(f"{shown} cannot be read; run outhaul verify.") from None
+    lines = delivered_lines(storage, folder)
     if lines is None:
         raise RequestError(
             f"{storage.shown_path(folder.rstrip('/'))} has no {CONTENTS}: an older version made it; export again."

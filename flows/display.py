@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from exporters.options import ImageOptions
 from flows import progress
+from flows.cost import Cost
 from flows.formats import chosen_options, shape_names
 from flows.manifest import counts
 from flows.results import Delivery, Plan, Summary
@@ -114,7 +115,8 @@ def summary_text(summary: Summary) -> str:
 def _place_lines(delivery: Delivery, *, say_was_there: bool) -> list[str]:
     there = ", was there" if say_was_there and delivery.was_there else ""
     if not delivery.records:
-        return [f"  {'at':<12} {delivery.link}  ({size_text(delivery.package_bytes)}{there})"]
+        lines = [f"  {'at':<12} {delivery.link}  ({size_text(delivery.package_bytes)}{there})"]
+        return lines + (rows("report", [delivery.report]) if delivery.report else [])
     lines = [f"  {'sent to':<12} {delivery.url}  ({records_sentence(delivery.records)}{there})"]
     lines += rows("receipt", [delivery.link])
     return lines + (rows("refused", [delivery.records.refused_file]) if delivery.records.refused else [])
@@ -126,7 +128,7 @@ def own_name() -> str:
     return "outhaul" if found and Path(found).resolve() == Path(sys.argv[0]).resolve() else sys.argv[0]
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: Plan, cost: Cost, *, is_spread: bool) -> str:
     """What `--dry-run` prints."""
     request, exporter, options = plan.request, plan.exporter(), plan.exporter_options()
     shapes = exporter.holds.shapes_after(options.convert if isinstance(options, ImageOptions) else ())
@@ -140,7 +142,23 @@ def plan_text(plan: Plan) -> str:
         ],
         "media": [request.media],
         "package": [request.package],
+        "cost": _cost_lines(plan, cost, is_spread=is_spread),
         "warnings": plan.warnings,
     }
     lines = [f"Would export {plan.name}; nothing was fetched or delivered.", ""]
     return "\n".join([*lines, *(line for label, those in values.items() for line in rows(label, those))])
+
+
+def _cost_lines(plan: Plan, cost: Cost, *, is_spread: bool) -> list[str]:
+    """What the export would take, of what is counted; how long, nobody knows beforehand."""
+    asked = [] if cost.requests is None else [f"{cost.requests:,} requests"]
+    asked += [f"{cost.files:,} files"] if plan.request.media != "none" else []
+    each = cost.annotations / plan.entries if plan.entries else 0
+    source = [f"{' and '.join(asked)} from the source, at {each:.1f} annotations an entry"] if asked else []
+    memory = f"up to {cost.flow_megabytes:,} MB of memory"
+    return [
+        *source,
+        f"{cost.task_runs:,} task runs",
+        f"{cost.workspace_objects:,} objects in the workspace, {size_text(cost.workspace_bytes)} of records and notes",
+        memory + (f", and {cost.task_megabytes:,} MB in each process of the runner" if is_spread else ""),
+    ]

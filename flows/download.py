@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
+import io
 import mimetypes
 import zlib
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from blocks import http
 from blocks.pictures import HEAD_BYTES, TAIL_BYTES, Header, ends_as_begun, is_cut_off
@@ -23,6 +24,9 @@ from exporters.pictures.upright import MediaFile
 from exporters.temporary import owned_name
 
 T = TypeVar("T")
+
+SURPLUS_BYTES = 16 << 20
+"""That a file may have beyond twice what the source has on its books, which are wrong at times."""
 
 
 async def off_loop(store: Store, call: Callable[..., T], *arguments: Any) -> T:
@@ -37,37 +41,62 @@ class IncompleteError(RetriableError):
     """A transfer broke off, or what came is not all of the file."""
 
 
-class Arrived:
-    """What has arrived of a file, in a file of its own on the store's disk."""
+HELD_BYTES = 512 * 1024
+"""What is no larger is written once it is whole: that takes half the time of a file that grows."""
 
-    def __init__(self, folder: Path, *, is_picture: bool) -> None:
-        self.path = folder / owned_name()
-        self._spool = self.path.open("w+b")
+
+class Arrived:
+    """What has arrived of a file: held while it is small, then in a file of its own on the store's disk."""
+
+    def __init__(self, store: Store, *, is_picture: bool) -> None:
+        self._store = store
+        self._spool: BinaryIO | None = None
         self.taken = 0
         """Bytes of all attempts."""
         self._is_picture = is_picture
         self.start_over()
 
     def start_over(self) -> None:
-        self._spool.seek(0)
-        self._spool.truncate()
+        if self._spool:
+            self._spool.seek(0)
+            self._spool.truncate()
+        self._held: list[bytes] = []
         self._digest, self._crc32, self.size = hashlib.sha256(), 0, 0
         self._head, self._tail = b"", b""
         self._header = Header()
 
     def take(self, chunk: bytes) -> None:
-        self._spool.write(chunk)
         self._digest.update(chunk)
         self._crc32 = zlib.crc32(chunk, self._crc32)
         self.size += len(chunk)
         self.taken += len(chunk)
-        self._head = (self._head + chunk[:HEAD_BYTES])[:HEAD_BYTES]
+        if len(self._head) < HEAD_BYTES:
+            self._head = (self._head + chunk[:HEAD_BYTES])[:HEAD_BYTES]
         self._tail = (self._tail + chunk[-TAIL_BYTES:])[-TAIL_BYTES:]
         if self._is_picture:
             self._header.feed(chunk)
+        self._held.append(chunk)
+        if self._spool or self.size > HELD_BYTES:
+            self._let_go()
 
-    def flush(self) -> None:
+    def _let_go(self) -> None:
+        if self._spool is None:
+            self._spool = (self._store.spool_folder() / owned_name()).open("w+b")
+        self._spool.writelines(self._held)
+        self._held = []
+
+    def keep(self, key: str, file: MediaFile) -> None:
+        """Hand it over to the store."""
+        if self._spool:
+            self._spool.flush()
+        self._store.keep_media(key, Path(self._spool.name) if self._spool else self._held, file)
+
+    def is_cut_off(self) -> bool:
+        """Whether it is a picture that ends too early to be drawn."""
+        if self._spool is None:
+            return is_cut_off(io.BytesIO(b"".join(self._held)))
         self._spool.flush()
+        return is_cut_off(self._spool.name)
 
     @property
     def has_its_end(self) -> bool | None:
@@ -86,9 +115,10 @@ class Arrived:
         )
 
     def close(self) -> None:
-        with contextlib.suppress(OSError):  # a full disk takes not even what is thrown away
-            self._spool.close()
-        self.path.unlink(missing_ok=True)
+        if self._spool:
+            with contextlib.suppress(OSError):  # a full disk takes not even what is thrown away
+                self._spool.close()
+            Path(self._spool.name).unlink(missing_ok=True)
 
 
 class Download:
@@ -110,8 +140,8 @@ class Download:
         RetriableError: the transfer kept breaking.
         SkippableError: the source has no such file, or none that is whole.
         """
-        folder = self._store.spool_folder()
-        with translated(self._store.storage.shown), closing(Arrived(folder, is_picture=self._is_picture)) as arrived:
+        arriving = Arrived(self._store, is_picture=self._is_picture)
+        with translated(self._store.storage.shown), closing(arriving) as arrived:
             try:
                 return await http.patiently(lambda: self._attempt(arrived))
             except RetriableError:
@@ -131,21 +161,30 @@ class Download:
         else:
             await self._check(arrived)
         file = arrived.file()
-        arrived.flush()
-        await off_loop(self._store, self._store.keep_media, self._key, arrived.path, file)
+        await off_loop(self._store, arrived.keep, self._key, file)
         return file
 
     async def _receive(self, arrived: Arrived) -> None:
         if arrived.size:
             try:
                 async for chunk in self._reader.resume(self._media, arrived.size):
-                    arrived.take(chunk)
+                    self._take(chunk, arrived)
             except CannotResumeError:
                 arrived.start_over()
             else:
                 return
         async for chunk in self._reader.read(self._media):
-            arrived.take(chunk)
+            self._take(chunk, arrived)
+
+    def _take(self, chunk: bytes, arrived: Arrived) -> None:
+        """Raise IncompleteError when more comes than any book could have forgotten: it would go on until disks fill."""
+        arrived.take(chunk)
+        announced = self._media.size
+        if announced is not None and arrived.size > 2 * announced + SURPLUS_BYTES:
+            arrived.start_over()
+            raise IncompleteError(
+                f"{self._media.name!r} comes without an end, though {announced} bytes were announced; try again later."
+            )
 
     async def _check(self, arrived: Arrived) -> None:
         """Raise IncompleteError when what came to its end is not all of the file."""
@@ -155,12 +194,10 @@ class Download:
             size = arrived.size
             arrived.start_over()
             raise IncompleteError(f"{size} bytes of {self._media.name!r} arrived, not {self._media.size}.")
-        if arrived.has_its_end is False:
-            arrived.flush()
-            if await asyncio.to_thread(is_cut_off, arrived.path):
-                self._ends.append(arrived.size)
-                arrived.start_over()
-                raise IncompleteError(f"{self._media.name!r} ends before its picture does.")
+        if arrived.has_its_end is False and await asyncio.to_thread(arrived.is_cut_off):
+            self._ends.append(arrived.size)
+            arrived.start_over()
+            raise IncompleteError(f"{self._media.name!r} ends before its picture does.")
 
     def _is_whole_after_all(self, arrived: Arrived) -> bool:
         """Whether this is all of the file, though it is not as long as announced."""

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import textwrap
+from argparse import Namespace
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, Literal, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticSerializationError, to_jsonable_python
 
 from exporters import registry
 from exporters.errors import unknown_name
@@ -21,6 +25,16 @@ MODALITIES = frozenset({"audio", "image", "text", "video"})
 """That platforms have, whether or not a format is made for one of them alone."""
 
 Options = type[BaseModel]
+
+
+def formats_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
+    """Carry out `outhaul formats`: what there is, or what applies to a modality; and which plug-ins do not work."""
+    if arguments.modality:
+        refuse_unknown_modality(arguments.modality)
+    found = list((registry.for_modality(arguments.modality) if arguments.modality else registry.all()).values())
+    problems = registry.problems
+    whole = {"formats": list(map(document, found)), "families": registry.families, "problems": list(problems)}
+    return 0, text(found, arguments.modality, problems), whole
 
 
 def refuse_unknown_modality(given: str) -> None:
@@ -39,7 +53,7 @@ FEW = 3
 
 def text(exporters: Sequence[type[AnyExporter]], modality: str, problems: Sequence[str]) -> str:
     """For people: a paragraph a format, then the options that several share, then what is wrong with plug-ins."""
-    users = Counter(group for exporter in exporters for group in set(_origins(exporter.options).values()))
+    users = Counter(group for exporter in exporters for group in dict.fromkeys(_origins(exporter.options).values()))
     shared = [group for group, count in users.items() if count > 1]
     paragraphs = [_format_text(exporter, shared) for exporter in exporters] or [f"No format holds {modality}."]
     if not modality:
@@ -141,14 +155,35 @@ def _typed(default: Any) -> str:
 
 
 def _option(options: Options, name: str) -> dict[str, Any]:
-    schema = _schema(options, name)
+    field = options.model_fields[name]
     return {
         "name": name,
-        "default": schema.get("default"),
-        "is_required": options.model_fields[name].is_required(),
-        "choices": schema.get("enum", schema.get("items", {}).get("enum", [])),
-        "description": schema.get("description", ""),
+        "default": _default(field),
+        "is_required": field.is_required(),
+        "choices": _choices(field.annotation),
+        "description": field.description or "",
     }
+
+
+def _default(field: FieldInfo) -> Any:
+    """As JSON has it; None where there is none, or where JSON has no such thing."""
+    if field.is_required() or field.default_factory:
+        return None
+    with suppress(PydanticSerializationError):
+        return to_jsonable_python(field.default)
+    return None
+
+
+def _choices(annotation: Any) -> list[Any]:
+    """What such a value, or each of such values, is one of. Told by its type: JSON schemas take long to make."""
+    origin, arguments = get_origin(annotation), get_args(annotation)
+    if origin is Literal:
+        return list(arguments)
+    if origin is Annotated:
+        return _choices(arguments[0])
+    if origin in (list, set, frozenset) or (origin is tuple and arguments[1:] == (...,)):
+        return _choices(arguments[0])
+    return []
 
 
 def _origins(options: Options) -> dict[str, Options]:
@@ -156,17 +191,13 @@ def _origins(options: Options) -> dict[str, Options]:
     return {name: _origin(options, name) for name in options.model_fields}
 
 
+@cache
 def _origin(options: Options, name: str) -> Options:
     lineage = [one for one in reversed(options.__mro__) if issubclass(one, BaseModel) and name in one.model_fields]
-    return next(one for one in lineage if _schema(one, name) == _schema(options, name))
+    return next(one for one in lineage if _said(one, name) == _said(options, name))
 
 
-def _schema(options: Options, name: str) -> dict[str, Any]:
-    schema: dict[str, Any] = _schemas(options)[name]
-    return schema
-
-
-@cache
-def _schemas(options: Options) -> dict[str, Any]:
-    schemas: dict[str, Any] = options.model_json_schema(by_alias=False).get("properties", {})
-    return schemas
+def _said(options: Options, name: str) -> tuple[Any, ...]:
+    """What makes an option another one."""
+    field = options.model_fields[name]
+    return (_option(options, name), field.annotation, field.metadata)

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import msgspec
 from msgspec import Struct
 
+from blocks.chunks import CHUNK_BYTES
 from blocks.ranges import stream_range
 from blocks.storage import Storage
 from exporters import FatalError
@@ -44,7 +45,7 @@ class Member(Struct, frozen=True):
     def read(self, storage: Storage) -> Iterator[bytes]:
         """The file's bytes, checked while they pass: the workspace may have been tampered with since."""
         digest, size = hashlib.sha256(), 0
-        for chunk in _read(self.runs, storage):
+        for chunk in _read(self.runs, storage, self.size):
             digest.update(chunk)
             size += len(chunk)
             yield chunk
@@ -86,11 +87,11 @@ def _run(segment: Segment) -> Run:
     return Run(literal=base64.b64encode(segment).decode())
 
 
-def _read(runs: Iterable[Run], storage: Storage) -> Iterator[bytes]:
+def _read(runs: Iterable[Run], storage: Storage, expected: int = CHUNK_BYTES) -> Iterator[bytes]:
     for run in runs:
         if not run.path:
             yield base64.b64decode(run.literal)
         elif run.size is None:
-            yield from storage.stream(run.path)
+            yield from storage.stream(run.path, expected)
         else:
             yield from stream_range(storage, run.path, run.offset, run.size)

@@ -46,7 +46,7 @@ def _keys(request: Request, source: AnySource, targets: Sequence[AnyTarget]) -> 
 
 def _key(request: Request, source: AnySource, target: AnyTarget) -> str:
     """What tells one export to one target from others before anything is known of its content."""
-    asked = request.model_dump(mode="json", exclude={"shard_entries", "full"})  # which say only how
+    asked = request.model_dump(mode="json", exclude={"shard_entries", "full", "report"})  # which say only how
     return digest(source.identity(), asked, target.identity())[:40]
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
-from importlib import metadata
 from typing import Annotated, Any
 
 import msgspec
@@ -13,9 +13,11 @@ import orjson
 from blocks.chunks import lines_of
 from blocks.storage import Storage
 from exporters import RequestError
+from exporters.foreign_json import UNREADABLE
 from exporters.model import Dataset
 from exporters.naming import RULE
 from exporters.tally import KINDS, Tally
+from exporters.version import MANIFEST_SCHEMA, too_new, version_of
 from flows.contents import CONTENTS
 from flows.index import Member
 from flows.results import Changes, Package, Plan, Records
@@ -23,9 +25,9 @@ from flows.results import Changes, Package, Plan, Records
 MANIFEST = "manifest.json"
 RECEIPT = "receipt.json"
 LATEST = "latest.json"
+REPORT = "report.html"
 OWN = (MANIFEST, RECEIPT, CONTENTS)
-"""What lies beside a package."""
-SCHEMA = 1
+"""What lies beside a package, and, where its receipt says so, a report."""
 PRETTY = orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE
 
 
@@ -54,18 +56,25 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 class Receipt(msgspec.Struct, frozen=True):
-    """What a reader needs to know of a receipt."""
+    """What a reader needs to know of a receipt. Not every export has a `report`."""
 
     export_id: str
     manifest: ListedFile
     package: PackedFile
+    report: ListedFile | None = None
     finished_at: str = ""
     records: dict[str, Any] | None = None
 
 
+class _Versioned(msgspec.Struct):
+    schema: int = MANIFEST_SCHEMA
+
+
 FILES_BEGIN = b'  "files": ['
 _decode_listed = msgspec.json.Decoder(ListedFile).decode
-decode_manifest = msgspec.json.Decoder(Manifest).decode
+_decode_versioned = msgspec.json.Decoder(_Versioned).decode
+_decode_manifest = msgspec.json.Decoder(Manifest).decode
+_decode_receipt = msgspec.json.Decoder(Receipt).decode
 
 
 class _Latest(msgspec.Struct):
@@ -73,7 +82,36 @@ class _Latest(msgspec.Struct):
     """Part of a path: nothing else gets there."""
 
 
-decode_receipt = msgspec.json.Decoder(Receipt).decode
+def decode_manifest(data: bytes, shown: str) -> Manifest:
+    """A manifest that is called `shown` in sentences.
+
+    Raises:
+        RequestError: a newer Outhaul wrote it.
+        msgspec.MsgspecError: it is none.
+    """
+    refuse_newer(data, shown)
+    return _decode_manifest(data)
+
+
+def decode_receipt(data: bytes, shown: str) -> Receipt:
+    """A receipt; raises what `decode_manifest` does."""
+    refuse_newer(data, shown)
+    return _decode_receipt(data)
+
+
+def refuse_newer(data: bytes, shown: str) -> None:
+    """Raises RequestError if a newer Outhaul wrote a document; asked first, since all else of it may be otherwise."""
+    with contextlib.suppress(msgspec.MsgspecError):  # it is damaged rather than new
+        if (found := _decode_versioned(data).schema) > MANIFEST_SCHEMA:
+            raise too_new(shown, "the schema", found, MANIFEST_SCHEMA)
+
+
+def is_understood(storage: Storage, folder: str) -> bool:
+    """Whether there is a manifest whose export can be told about here: a newer Outhaul's may be of another form."""
+    try:
+        return storage.exists(f"{folder}{MANIFEST}") and bool(manifest_head(storage, folder))
+    except (RequestError, msgspec.MsgspecError):
+        return False
 
 
 def export_folder(storage: Storage) -> str:
@@ -90,19 +128,23 @@ def latest_export(storage: Storage, folder: str) -> str:
         return ""
     try:
         return msgspec.json.decode(storage.read(path), type=_Latest).export_id
-    except msgspec.MsgspecError:
-        raise RequestError(f"{storage.shown_path(path)} cannot be read; give the folder of one export.") from None
+    except UNREADABLE:
+        raise RequestError(
+            f"{storage.shown_path(path)} cannot be read; remove it, or give the folder of one export."
+        ) from None
 
 
 def manifest_head(storage: Storage, folder: str) -> dict[str, Any]:
-    """A manifest without its list of files."""
+    """A manifest without its list of files; raises RequestError if a newer Outhaul wrote it."""
     data = b""
     for chunk in storage.stream(f"{folder}{MANIFEST}"):
         data += chunk
         head, begin, _ = data.partition(b",\n" + FILES_BEGIN)
         if begin:
             break
-    found: dict[str, Any] = msgspec.json.decode(head + b"\n}")
+    document = head + b"\n}" if begin else data
+    refuse_newer(document, storage.shown_path(f"{folder}{MANIFEST}"))
+    found: dict[str, Any] = msgspec.json.decode(document)
     return found
 
 
@@ -127,10 +169,10 @@ def manifest_chunks(
     """The manifest as a stream: it lists every file of the package, one a line, however many there are."""
     request = plan.request
     head: dict[str, Any] = {
-        "schema": SCHEMA,
+        "schema": MANIFEST_SCHEMA,
         "export_id": package.export_id,
         "name": plan.name,
-        "outhaul": metadata.version("outhaul"),
+        "outhaul": version_of("outhaul"),
         "source": plan.source,
         "datasets": [
             {"id": one.id, "name": one.name, "modality": one.modality} | ({"split": one.split} if one.split else {})
@@ -181,6 +223,7 @@ def receipt(
     package: Package,
     packed: PackedFile,
     manifest: ListedFile,
+    report: ListedFile | None,
     changes: Changes | None,
     run_id: str,
     times: tuple[datetime, datetime],
@@ -189,16 +232,18 @@ def receipt(
 ) -> bytes:
     """The receipt: the only delivered file that knows a clock, a run, and what lay there before. Written last."""
     document = {
-        "schema": SCHEMA,
+        "schema": MANIFEST_SCHEMA,
         "export_id": package.export_id,
         "run_id": run_id,
         "started_at": times[0].isoformat(timespec="seconds"),
-        "finished_at": times[1].isoformat(timespec="seconds"),
+        "finished_at": times[1].isoformat(timespec="microseconds"),  # what is kept goes by it: no two may be alike
         "package": msgspec.to_builtins(packed),
         "manifest": msgspec.to_builtins(manifest),
         "links": [link] if link else [],
         "changes": changes and changes.model_dump(mode="json"),
     }
+    if report:  # here, not in the manifest, which says the same of an export whoever draws its pictures
+        document["report"] = msgspec.to_builtins(report)
     if records:
         document["records"] = records.model_dump(mode="json")
     return orjson.dumps(document, option=PRETTY)

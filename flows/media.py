@@ -1,4 +1,4 @@
-"""media: the files behind the entries of one shard, from the source into the media store, each distinct file once."""
+"""media: the files behind the entries of shards, from the source into the media store, each distinct file once."""
 
 from __future__ import annotations
 
@@ -18,40 +18,57 @@ from exporters import FatalError, RetriableError, SkippableError
 from exporters.errors import quoted
 from exporters.model import Media
 from flows import progress
+from flows.batches import PATIENT_BATCH, one_by_one
 from flows.download import Download, off_loop
-from flows.outcomes import Outcome, note_fetched, recall_fetched, recall_outcomes
+from flows.headway import Headway, open_shared
+from flows.outcomes import Earlier, Outcome, note_fetched, recall_fetched, recall_outcomes
+from flows.pieces import Records
 from flows.playlists import broken_playlists
-from flows.policy import PATIENT, one_at_a_time
+from flows.policy import one_at_a_time
 from flows.results import FetchedMedia, FetchedShard, Plan
+from flows.stretches import which_are_fresh
 
 Wanted = tuple[str, Media]
 """The id of an entry, and a media of it."""
+Name = tuple[str, str]
+"""Of a media in its source: its ref and key."""
 
 MOST_IN_A_ROW = 2
 """Failures for each connection, without a success between, after which the source is taken to be down."""
 
 
-@task(name="media", task_run_name="media {fetched.shard.label}", **PATIENT)
-def fetch_media(fetched: FetchedShard, plan: Plan, source: AnySource, workspace: Workspace) -> FetchedMedia:
-    """Fetch every file of a shard that the store does not have yet, over many connections, checked for its length.
+@task(name="media", **PATIENT_BATCH)
+def fetch_media(
+    fetched: Sequence[FetchedShard], plan: Plan, source: AnySource, workspace: Workspace
+) -> list[FetchedMedia]:
+    """Fetch every file of shards that the store does not have yet, over many connections, checked for its length.
 
     Holds one chunk for each connection. Asks the store, not a cache: a second run or a retry finds what is really
     there, and what was missing yesterday is asked for again.
     """
-    store = workspace.open()
+    store = open_shared(workspace, plan)
+    kept = Headway.of(plan, store, FetchedMedia)
+    return one_by_one(fetched, lambda shard: fetch_media_of(shard, plan, source, store), kept)
+
+
+def fetch_media_of(fetched: FetchedShard, plan: Plan, source: AnySource, store: Store) -> FetchedMedia:
+    """The files of one shard."""
     if known := recall_media(plan, fetched, store):
         return known
-    wanted = _wanted(store.load_lines(fetched.path), plan.request.media)
-    progress.expect("media", len(wanted))
-    fetching = Fetching(wanted, plan, store)
-    fetching.take_over(recall_outcomes(plan, fetched.shard, store))
+    earlier = recall_outcomes(plan, fetched, store)
+    wanted = _wanted(fetched, earlier, plan.request.media, store)
+    fetching = Fetching([one for of_entry in wanted for one in of_entry.values()], plan, store)
+    progress.expect("media", earlier.files + len(fetching))
+    progress.advance("media", earlier.files, earlier.bytes)
+    fetching.take_over(earlier.others)
     if fetching.missing:
         with one_at_a_time("media", plan.source):
             asyncio.run(stopping.watched(_fetch(fetching, source)))
-    outcomes, downloaded = fetching.outcomes, fetching.downloaded
-    path, sha256 = store.save_lines(msgspec.json.encode(outcome) for outcome in outcomes)
-    size = sum(outcome.file.size for outcome in outcomes if outcome.file)
-    made = FetchedMedia(path=path, sha256=sha256, bytes=size, downloaded=downloaded)
+    found = fetching.outcomes
+    fresh = ([found[one] for one in of_entry] for of_entry in wanted)
+    path, sha256 = store.save_lines(line or msgspec.json.encode(next(fresh)) for line in earlier.lines)
+    size = sum(found[one].size for of_entry in wanted for one in of_entry)
+    made = FetchedMedia(path=path, sha256=sha256, bytes=earlier.bytes + size, downloaded=fetching.downloaded)
     note_fetched(plan, fetched, made, store)
     return made
 
@@ -69,14 +86,18 @@ async def _fetch(fetching: Fetching, source: AnySource) -> None:
         await fetching.run(reader, min(source.connections, len(fetching.missing)))
 
 
-def _wanted(lines: Iterable[bytes], choice: str) -> list[Wanted]:
-    """The media to fetch, each distinct one once, with the entry it is told of by."""
-    wanted: dict[tuple[str, str], Wanted] = {}
-    for entry in map(_decode_described, lines):
-        for media in entry.medias:
-            if choice == "all" or not media.key:
-                wanted.setdefault((media.ref, media.key), (entry.id, media))
-    return list(wanted.values())
+def _wanted(fetched: FetchedShard, earlier: Earlier, choice: str, store: Store) -> list[dict[Name, Wanted]]:
+    """The media to look for, of each entry of which nothing is known."""
+    wanted, records = [], Records(fetched, store)
+    for number, (is_fresh, known) in enumerate(zip(which_are_fresh(fetched, store), earlier.lines, strict=True)):
+        if known is None:
+            entry, of_entry = _decode_described(records.get(number, is_fresh=is_fresh)), dict[Name, Wanted]()
+            for media in entry.medias:
+                if choice == "all" or not media.key:
+                    of_entry.setdefault((media.ref, media.key), (entry.id, media))
+            wanted.append(of_entry)
+    records.finish()
+    return wanted
 
 
 class _Described(msgspec.Struct):
@@ -90,27 +111,35 @@ _decode_described = msgspec.json.Decoder(_Described).decode
 
 
 class Fetching:
-    """The files of one shard on their way into the store; `outcomes` has what became of each."""
+    """The files of one shard on their way into the store, each distinct one once; the first that tells of it counts."""
 
     _reader: MediaReader
 
-    def __init__(self, wanted: Sequence[Wanted], plan: Plan, store: Store) -> None:
-        self._wanted, self._plan, self._store = wanted, plan, store
+    def __init__(self, wanted: Iterable[Wanted], plan: Plan, store: Store) -> None:
+        distinct: dict[Name, Wanted] = {}
+        for entry_id, media in wanted:
+            distinct.setdefault((media.ref, media.key), (entry_id, media))
+        self._wanted = list(distinct.values())
+        self._plan, self._store = plan, store
         self._found: dict[int, Outcome] = {}
         self._failed: dict[int, RetriableError] = {}
         self._in_a_row = 0
         self.downloaded = 0
 
+    def __len__(self) -> int:
+        return len(self._wanted)
+
     @property
-    def outcomes(self) -> list[Outcome]:
-        return [self._found[index] for index in range(len(self._wanted))]
+    def outcomes(self) -> dict[Name, Outcome]:
+        """What became of each."""
+        return {(one.ref, one.key): one for one in self._found.values()}
 
     @property
     def missing(self) -> list[int]:
         """Which files nothing is known of yet."""
         return [index for index in range(len(self._wanted)) if index not in self._found]
 
-    def take_over(self, earlier: Mapping[tuple[str, str], Outcome]) -> None:
+    def take_over(self, earlier: Mapping[Name, Outcome]) -> None:
         """Files that an earlier run fetched under the same name, and that the store still has."""
         for index, (_, media) in enumerate(self._wanted):
             found = earlier.get((media.ref, media.key))

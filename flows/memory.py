@@ -2,6 +2,7 @@
 
     read/<scope>/all              the shards of a dataset, as the last run read them that read all
     read/<scope>/<listing>        a shard that was read since, by a run that may not have lived to say more
+    figures/<key>                 what was counted of a shard for reports
     outcomes/<key>                what became of the media of a shard
     indexes/<key>                 where the index of a shard is kept, for one exporter with its options
     entries/<key>                 what became of the entries of a shard, one by one: see `flows.converted`
@@ -16,13 +17,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from importlib import metadata
 from typing import TypeVar
 
+from prefect.logging import get_run_logger
 from pydantic import TypeAdapter, ValidationError
 
 from blocks.source import Where
 from blocks.store import Store
+from exporters.errors import OuthaulError
+from exporters.version import version_of
 from flows.outcomes import note_path
 from flows.policy import digest
 from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Former, Frozen, Package, Plan, Summary
@@ -55,14 +58,19 @@ _MADE = TypeAdapter(Made)
 def scope_of(source: Mapping[str, str], dataset_id: str, where: Where, media: str) -> str:
     """A name for the entries of a dataset as a request reads them: other filters may read other annotations."""
     filters = {name: sorted(values) for name, values in sorted(where.items())}
-    return digest(metadata.version("outhaul"), source, dataset_id, filters, media)
+    return digest(version_of("outhaul"), source, dataset_id, filters, media)
 
 
 def recall_shards(store: Store, scope: str) -> list[Former]:
     """The shards that were read of this scope, the latest last."""
     names = sorted(store.storage.files(f"read/{scope}"), key=lambda name: (name != ALL, name))
     found = [shard for name in names for shard in _recalled(store, f"read/{scope}/{name}", _SHARDS) or ()]
-    return [shard for shard in found if all(map(store.storage.exists, (shard.path, shard.ledger)))]
+    return [shard for shard in found if all(map(store.storage.exists, (shard.path, *shard.pieces, shard.ledger)))]
+
+
+def is_settled(store: Store, scope: str) -> bool:
+    """Whether no shard was read of this scope since the last run that read all: no entry is in two of them then."""
+    return not store.storage.files(f"read/{scope}").keys() - {ALL}
 
 
 def note_shard(plan: Plan, shard: FetchedShard, store: Store) -> None:
@@ -104,13 +112,15 @@ def note_export(
     converted: Sequence[ConvertedShard],
     store: Store,
 ) -> None:
-    """Remember what was delivered."""
+    """Remember what was delivered; it stays delivered when the workspace takes no more."""
     plan = summary.plan
     paths = [plan.datasets, package.index, package.contents]
-    paths += [path for shard in fetched for path in (shard.path, shard.ledger, shard.index)]
+    paths += [path for shard in fetched for path in (shard.path, *shard.pieces, shard.ledger, shard.index)]
     paths += [note_path(plan, shard.sha256) for shard in fetched] + [media.path for media in files]
     paths += [path for made in converted for path in (made.members, made.contents, *made.remembered)]
     paths += [part.path for made in converted for part in made.parts.values()]
+    if preview := summary.preview:
+        paths += filter(None, (preview.path, preview.sheet, *preview.kept))
     made = Made(
         name=plan.name,
         exporter=plan.request.exporter,
@@ -121,7 +131,10 @@ def note_export(
         scopes=_scopes(plan),
         kept=tuple(dict.fromkeys(paths)),
     )
-    _write(store, _export_path(plan, [shard.sha256 for shard in fetched]), made.model_dump_json().encode())
+    try:
+        _write(store, _export_path(plan, [shard.sha256 for shard in fetched]), made.model_dump_json().encode())
+    except OuthaulError as error:
+        get_run_logger().warning("What was delivered could not be remembered: %s", error)
 
 
 def _scopes(plan: Plan) -> tuple[str, ...]:
@@ -134,7 +147,7 @@ def _export_path(plan: Plan, contents: Sequence[str]) -> str:
     request = plan.request
     asked = [plan.name, plan.since, plan.where, request.media, request.package, request.on_error, request.strict]
     content = [plan.source, plan.datasets, contents, plan.exporter_facts]
-    return f"{EXPORTS}/{digest(metadata.version('outhaul'), *content, asked)}"
+    return f"{EXPORTS}/{digest(version_of('outhaul'), *content, asked)}"
 
 
 def _recalled(store: Store, name: str, form: TypeAdapter[T]) -> T | None:

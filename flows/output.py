@@ -62,8 +62,6 @@ class ShardOutput:
         elif separator:
             data = separator + data
         buffer += data
-        self._digests[part].update(data)
-        self._sizes[part] += len(data)
         self._buffered += len(data)
         if self._buffered > BUFFERED_BYTES:
             self._spill()
@@ -85,6 +83,8 @@ class ShardOutput:
 
     def save(self) -> dict[str, Part]:
         """Move everything into the workspace; returns where each part lies."""
+        for part, buffer in self._buffers.items():
+            self._book(part, buffer)
         large = {part for part, size in self._sizes.items() if size > LARGE_BYTES}
         saved: dict[str, Part] = {}
         for part in sorted(self._sizes.keys() - large):
@@ -96,7 +96,7 @@ class ShardOutput:
             )
             for chunk in self._contents(part):
                 self._pack.write(chunk)
-        self._spill()
+        self._write_out()
         self.close()
         for number, part in enumerate(sorted(large)):
             path = f"{self._path}/{number}"
@@ -125,7 +125,17 @@ class ShardOutput:
         yield bytes(self._buffers.pop(part))
 
     def _spill(self) -> None:
-        """Write out what is buffered of parts, each to a file of its own that is open only meanwhile."""
+        """Put what is buffered of parts out of memory."""
+        for part, buffer in self._buffers.items():
+            self._book(part, buffer)
+        self._write_out()
+
+    def _book(self, part: str, data: bytearray) -> None:
+        self._digests[part].update(data)
+        self._sizes[part] += len(data)
+
+    def _write_out(self) -> None:
+        """Each to a file of its own that is open only meanwhile."""
         for part, buffer in self._buffers.items():
             path = self._files.setdefault(part, self._folder / f"part{len(self._files)}")
             with path.open("ab") as handle:

@@ -120,7 +120,10 @@ def reconcile(plan: Plan, fetched: Sequence[FetchedShard], converted: Sequence[C
             )
     if plan.request.strict and tally.left_out_count("annotations"):
         reasons = "; ".join(sentence(left) for left in tally.left_out if left.kind == "annotations")
-        raise FatalError(f"Nothing was delivered, because --strict forbids to leave out annotations: {reasons}.")
+        raise FatalError(
+            f"Nothing was delivered, because --strict forbids to leave out annotations ({reasons}); choose another "
+            f"format, or allow it."
+        )
     return tally
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from prefect import task
 
 from blocks.catalog import AnySource, AnyTarget
+from blocks.saved import refuse_unknown_fields
 from blocks.source import parse_where
 from blocks.workspace import Workspace
 from exporters import BaseExporter, Exporter, RequestError, read_options, registry
@@ -25,7 +26,7 @@ from flows import progress
 from flows.contextual_secrets import check_signing, public_digest
 from flows.cutting import cut
 from flows.manifest import latest_export
-from flows.memory import recall_shards, scope_of
+from flows.memory import is_settled, recall_shards, scope_of
 from flows.policy import PATIENT, digest
 from flows.results import Plan, Request, ShardPlan
 from flows.revision import Revision
@@ -104,8 +105,11 @@ def plan_export(request: Request, source: AnySource, targets: Sequence[AnyTarget
 
 
 def make_plan(request: Request, source: AnySource, targets: Sequence[AnyTarget], workspace: Workspace) -> Plan:
+    for block in (source, *targets, workspace):
+        refuse_unknown_fields(block)
     checked = check(request, source, targets)
     store = workspace.open()
+    workspace_id = store.identity()
     shards: list[ShardPlan] = []
     for dataset_index, dataset in enumerate(checked.datasets):
         listing = source.list_entries(dataset, checked.where, request.sort)
@@ -119,7 +123,8 @@ def make_plan(request: Request, source: AnySource, targets: Sequence[AnyTarget],
             )
         scope = scope_of(source.identity(), dataset.id, checked.where, request.media)
         formers = recall_shards(store, scope) if source.tells_changes and not request.full else []
-        shards += Revision(source, dataset, checked.where, store, formers).compare(listed)
+        are_apart = is_settled(store, scope)
+        shards += Revision(source, dataset, checked.where, store, formers, are_apart=are_apart).compare(listed)
     datasets, _ = store.save_lines(encode(dataset) for dataset in checked.datasets)
     name = export_name(request.name, [dataset.name for dataset in checked.datasets])
     if request.delta and not request.name:
@@ -132,13 +137,13 @@ def make_plan(request: Request, source: AnySource, targets: Sequence[AnyTarget],
         datasets=datasets,
         dataset_ids=tuple(dataset.id for dataset in checked.datasets),
         options=checked.options,
-        options_digest=digest(store.identity(), checked.true_options),
+        options_digest=digest(workspace_id, checked.true_options),
         code_digest=registry.code_digest(request.exporter),
         signed_by=public_digest(read_options(registry.get(request.exporter), request.options)),
         where={name: sorted(values) for name, values in sorted(checked.where.items())},
         shards=tuple(shards),
         warnings=checked.warnings,
-        workspace_id=store.identity(),
+        workspace_id=workspace_id,
         tells_changes=source.tells_changes,
     )
     progress.expect("fetch", plan.entries)

@@ -34,6 +34,9 @@ def broken_playlists(
 def named(playlist: str) -> Iterator[str]:
     """The keys of files beside the playlist that it names: of addresses elsewhere nobody says that we have them."""
     for line in map(str.strip, playlist.splitlines()):
-        address = urlsplit(line)
+        try:
+            address = urlsplit(line)
+        except ValueError:  # no address at all, so none of a file here
+            continue
         if line and not line.startswith("#") and not address.scheme and not address.netloc:
             yield parse_qs(address.query).get("key", [unquote(address.path.rpartition("/")[2])])[0]

@@ -18,8 +18,9 @@ from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel
 
 from exporters.errors import RetriableError
+from flows.results import Plan
 
-LAYOUT = 3
+LAYOUT = 4
 """Of everything that is remembered in a workspace; raised when an older version's results cannot be used any more."""
 NAMES = 2
 """Of how exports are named; raised when the same export should have another name."""
@@ -80,33 +81,26 @@ def by_content(facts: Callable[[dict[str, Any]], Sequence[Any]]) -> CacheKeyFnPo
     """
 
     def key(context: TaskRunContext, parameters: dict[str, Any]) -> str:
-        return _key(context.task, facts, parameters)
+        return _key(context.task, facts(parameters), parameters["plan"])
 
     return CacheKeyFnPolicy(cache_key_fn=key)
 
 
-def recall_result(
-    task: Task[..., Any], facts: Callable[[dict[str, Any]], Sequence[Any]], parameters: dict[str, Any]
-) -> Any:
-    """What is remembered of a task by `by_content`; None where nothing is, or nothing is to be taken from memory.
-
-    A run of the task finds the same, and takes a tenth of a second for it.
-    """
-    store, key = _results_of(task), _key(task, facts, parameters)
+def recall_result(task: Task[..., Any], facts: Sequence[Any], plan: Plan) -> Any:
+    """What a task has remembered under these facts; None where nothing is, or nothing is to be taken from memory."""
+    store, key = _results_of(task), _key(task, facts, plan)
     is_known = not get_current_settings().tasks.refresh_cache and store.exists(key)
     return store.read(key).result if is_known else None
 
 
-def remember_result(
-    task: Task[..., Any], facts: Callable[[dict[str, Any]], Sequence[Any]], parameters: dict[str, Any], made: Any
-) -> None:
-    """Let a task remember, as its own run would have, what was made in its place."""
-    _results_of(task).write(made, key=_key(task, facts, parameters))
+def remember_result(task: Task[..., Any], facts: Sequence[Any], plan: Plan, made: Any) -> None:
+    """Remember a part of what a task makes by what that part depends on, where Prefect keeps results."""
+    _results_of(task).write(made, key=_key(task, facts, plan))
 
 
 def _results_of(task: Task[..., Any]) -> Any:
     return get_result_store().update_for_task(task, _sync=True)  # type: ignore[call-arg]
 
 
-def _key(task: Task[..., Any], facts: Callable[[dict[str, Any]], Sequence[Any]], parameters: dict[str, Any]) -> str:
-    return f"outhaul/{parameters['plan'].workspace_id}/{task.name}/{digest(*facts(parameters))}"
+def _key(task: Task[..., Any], facts: Sequence[Any], plan: Plan) -> str:
+    return f"outhaul/{plan.workspace_id}/{task.name}/{digest(*facts)}"

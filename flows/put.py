@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
@@ -15,17 +15,18 @@ from blocks.storage import Storage
 from blocks.store import Store
 from exporters import RetriableError
 from flows import progress
+from flows.former_files import TABLE, FormerFiles
 from flows.index import Member, decode_member
-from flows.manifest import RECEIPT, listed_files
 from flows.results import Package
 
 FILES_AT_ONCE = 8
 FILES_AT_ONCE_IN_S3 = 32
 """Most of their time goes by waiting for an answer; together they stay within the budget of `blocks.uploads`."""
-TABLES = (
-    "create table there (sha256 text primary key, path text) without rowid",
-    "create table sent (path text primary key, size integer) without rowid",
-)
+SHARE = 8
+"""Files that a thread is told of at once: threads that are told of each file hinder each other."""
+SHARES_AHEAD = 2
+"""For each thread: none waits for the slowest before it goes on."""
+SENT = "create table sent (path text primary key, size integer) without rowid"
 
 
 class Moved(NamedTuple):
@@ -59,28 +60,31 @@ def put_directory(members: Iterable[Member], folder: str, former: str, storage: 
         RetriableError: one did not arrive in full length.
     """
     moved_files = moved_bytes = 0
+
+    def some(found: Sequence[tuple[Member, str | None]]) -> Moved:
+        files = size = 0
+        for member, there in found:
+            if not _take_over(member, there, folder, storage):
+                chunks = counted(member.read(store.storage))
+                storage.write(f"{folder}/{member.path}", chunks, durable=False, expected=member.size, hashed=False)
+                files, size = files + 1, size + member.size
+        return Moved(files, size)
+
+    def shares(known: sqlite3.Connection) -> Iterator[list[tuple[Member, str | None]]]:
+        """Of the files, each with where the former export has it; those that are to be sent are noted."""
+        there = FormerFiles(storage, f"{folder.rpartition('/')[0]}/{former}" if former else "", known)
+        waiting = iter(members)
+        while found := [(member, there.find(member)) for member in islice(waiting, SHARE)]:
+            if storage.is_local:  # a link is made in less time than a thread is told to, and is the file itself
+                found = [(member, None) for member, path in found if not _take_over(member, path, folder, storage)]
+            known.executemany("insert or replace into sent values (?, ?)", [(one.path, one.size) for one, _ in found])
+            yield found
+
     at_once = FILES_AT_ONCE_IN_S3 if storage.is_s3 else FILES_AT_ONCE
-
-    def one(member: Member, there: str | None) -> Moved:
-        if _take_over(member, there, folder, storage):
-            return Moved(0, 0)
-        chunks = counted(member.read(store.storage))
-        storage.write(f"{folder}/{member.path}", chunks, durable=False, expected=member.size, hashed=False)
-        return Moved(1, member.size)
-
-    with scratch_database(*TABLES) as known:
-        if former:
-            known.executemany("insert or ignore into there values (?, ?)", _sound(storage, former, folder))
+    with scratch_database(SENT, TABLE) as known:
         with Threads(at_once) as pool:
-            waiting = iter(members)
-            while found := [(member, _find(known, member)) for member in islice(waiting, 32 * at_once)]:
-                if storage.is_local:  # a link is made in less time than a thread is told to, and is the file itself
-                    found = [(member, None) for member, path in found if not _take_over(member, path, folder, storage)]
-                known.executemany(
-                    "insert or replace into sent values (?, ?)", [(member.path, member.size) for member, _ in found]
-                )
-                for moved in pool.map(one, *zip(*found, strict=True)) if found else ():
-                    moved_files, moved_bytes = moved_files + moved.files, moved_bytes + moved.bytes
+            for moved in pool.stream(some, shares(known), ahead=SHARES_AHEAD * at_once):
+                moved_files, moved_bytes = moved_files + moved.files, moved_bytes + moved.bytes
         _check_all(storage, folder, known)
     if storage.is_local:
         os.sync()  # once for all of them: the receipt must not survive a power cut that the files do not
@@ -93,24 +97,6 @@ def _take_over(member: Member, there: str | None, folder: str, storage: Storage)
         return False
     progress.advance("deliver", member.size, member.size)
     return True
-
-
-def _sound(storage: Storage, former: str, folder: str) -> Iterator[tuple[str, str]]:
-    """The files of an earlier export beside this one that are what they were, as far as can be seen from outside."""
-    top = f"{folder.rpartition('/')[0]}/{former}"
-    found = {path: (size, written or 0.0) for path, size, written in storage.dated_files(top)}
-    if RECEIPT not in found:
-        return
-    _, finished = found[RECEIPT]
-    for file in listed_files(storage, f"{top}/"):
-        size, written = found.get(file.path, (-1, 0.0))
-        if size == file.size and written <= finished:
-            yield file.sha256, f"{top}/{file.path}"
-
-
-def _find(there: sqlite3.Connection, member: Member) -> str | None:
-    row = there.execute("select path from there where sha256 = ?", (member.sha256,)).fetchone()
-    return row[0] if row else None
 
 
 def _check_all(storage: Storage, folder: str, known: sqlite3.Connection) -> None:

@@ -6,19 +6,17 @@ shard would ask themselves; whatever is not as it was, they do.
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from prefect import task
-from prefect.futures import PrefectFuture
 
 from blocks.store import Store
 from blocks.workspace import Workspace
 from flows import progress
 from flows.fetch import recall_shard
 from flows.media import recall_media
-from flows.policy import PATIENT, recall_result
-from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan, ShardPlan
-from flows.transform import facts, transform
+from flows.policy import PATIENT
+from flows.results import FetchedMedia, FetchedShard, Plan, ShardPlan
 
 
 class Recalled(NamedTuple):
@@ -46,11 +44,3 @@ def _recalled(shard: ShardPlan, plan: Plan, store: Store) -> Recalled | None:
             return None
     progress.advance("fetch", shard.entries)
     return Recalled(records, media)
-
-
-def recall_parts(parameters: dict[str, Any]) -> ConvertedShard | None:
-    """What transform, with these parameters, has made of a shard; whoever takes it sees whether it is still there."""
-    if isinstance(parameters["media"], PrefectFuture):  # it is being fetched, so it is not what it was
-        return None
-    made: ConvertedShard | None = recall_result(transform, facts, parameters)
-    return made

@@ -10,13 +10,17 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from exporters import read_options, registry
+import exporters
 from exporters.plugins import AnyExporter
 from exporters.shard import MediaChoice
 from exporters.tally import Tally
 
 PackageKind = Literal["zip", "tar", "directory"]
 ErrorPolicy = Literal["fail", "skip"]
+
+
+ONE_IN = 10
+"""Of so many entries of a shard one may be read anew, no more, for it to be little changed."""
 
 
 class Frozen(BaseModel):
@@ -39,6 +43,7 @@ class Request(Frozen):
     full: bool = False
     delta: bool = False
     shard_entries: int = Field(default=1000, ge=1)
+    report: bool = True
 
     def parameters(self) -> dict[str, Any]:
         """It as parameters of the export flow, which takes lists."""
@@ -48,7 +53,8 @@ class Request(Frozen):
 class Former(Frozen):
     """A shard as an earlier run has read it, of the same listing.
 
-    `ledger` has a line for each entry, in their order: see `flows.revision`.
+    `ledger` has a line for each entry, in their order: see `flows.ledger`. So has `path`, or, where there are
+    `pieces`, it says which of their lines are its entries: see `flows.pieces`.
     """
 
     listing: str
@@ -58,13 +64,14 @@ class Former(Frozen):
     entries: int
     annotations: int
     medias: int
+    pieces: tuple[str, ...] = ()
 
 
 class ShardPlan(Frozen):
     """A run of consecutive entries of one dataset; `listing` says which.
 
-    Those that have not changed since they were read are taken from there: `kept` says, for each line of the listing,
-    which of the `formers` has it and at which place, or that it is to be read. Empty: nothing was kept.
+    Those that have not changed since they were read are taken from there: `kept` says in stretches, for the lines of
+    the listing, which of the `formers` has them and where, or that they are to be read. Empty: nothing was kept.
     """
 
     index: int
@@ -81,6 +88,11 @@ class ShardPlan(Frozen):
     def is_unchanged(self) -> bool:
         """Whether it is just what was read before, nothing less and nothing more."""
         return len(self.formers) == 1 and not self.fresh and self.entries == self.formers[0].entries
+
+    @property
+    def is_little_changed(self) -> bool:
+        """Whether all but a few of its entries are taken over."""
+        return bool(self.kept) and self.fresh * ONE_IN <= self.entries
 
 
 class Plan(Frozen):
@@ -107,6 +119,8 @@ class Plan(Frozen):
     """Of a delta: the export that it tells the changes since; empty for the first one."""
     tells_changes: bool = False
     """Whether the source does: what it says need not be read then is remembered for the next run."""
+    headway: str = ""
+    """Where tasks of other processes keep what is done of their batches; empty where all are of one process."""
 
     @property
     def entries(self) -> int:
@@ -122,18 +136,23 @@ class Plan(Frozen):
         """Which exporter, of which code, with which options: what its work depends on beside what it is given."""
         return [self.request.exporter, self.exporter().version, self.code_digest, self.options_digest, self.signed_by]
 
+    def of_tasks(self) -> Plan:
+        """What tasks that are given shards of their own have to know of it: all but the shards."""
+        return self.model_copy(update={"shards": ()})
+
     def exporter_options(self) -> Any:
         """The exporter's options, as its own model has them."""
-        return read_options(self.exporter(), self.request.options)
+        return exporters.read_options(self.exporter(), self.request.options)
 
     def exporter(self) -> AnyExporter:
         """The exporter, made of the code that this was planned with. Raises FatalError where that is not to be had."""
-        return registry.get_as_planned(self.request.exporter, self.code_digest)
+        return exporters.registry.get_as_planned(self.request.exporter, self.code_digest)
 
 
 class FetchedShard(Frozen):
     shard: ShardPlan
     path: str
+    """Where its records are kept, or, of `pieces`, which of their lines they are."""
     sha256: str
     index: str
     """Where its `ShardIndex` is kept."""
@@ -141,6 +160,8 @@ class FetchedShard(Frozen):
     entries: int
     annotations: int
     medias: int
+    pieces: tuple[str, ...] = ()
+    """Where its records lie, if it was not written whole; the last one has those that were read, if any was."""
     kept: str = ""
     """Where it is kept which of its entries were taken from which former shard; empty where none was, or all were."""
     withdrawn: Tally = Tally()
@@ -149,7 +170,7 @@ class FetchedShard(Frozen):
     def as_former(self) -> Former:
         return Former(
             listing=self.shard.listing, path=self.path, sha256=self.sha256, ledger=self.ledger,
-            entries=self.entries, annotations=self.annotations, medias=self.medias,
+            entries=self.entries, annotations=self.annotations, medias=self.medias, pieces=self.pieces,
         )  # fmt: skip
 
 
@@ -199,6 +220,19 @@ class Package(Frozen):
     """Of a delta: the entries that are gone."""
 
 
+class Preview(Frozen):
+    """What a person sees of a package: a page to lie beside it, and a sheet of samples, a JPEG; both in the workspace.
+
+    `sheet` is empty where there is nothing to be seen; `kept` is where it is kept what was counted and drawn for it.
+    """
+
+    path: str
+    size: int
+    sha256: str
+    sheet: str = ""
+    kept: tuple[str, ...] = ()
+
+
 class Changes(Frozen):
     """What became of the entries since an earlier export; `annotations`, by class, before and now."""
 
@@ -240,6 +274,8 @@ class Delivery(Frozen):
     """Since the export that was the newest of this name before; None when there was none."""
     records: Records | None = None
     """Where they were sent to an API; `link` is the receipt then."""
+    report: str = ""
+    """Where a person finds the report; empty where there is none."""
 
 
 class Undelivered(Frozen):
@@ -259,6 +295,13 @@ class Summary(Frozen):
     undelivered: tuple[Undelivered, ...] = ()
     downloaded_files: int
     media_bytes: int
+    by_class: dict[str, int] = Field(default_factory=dict)
+    """Annotations that went out, by the name of their class, the most frequent first."""
+    contents: str = ""
+    """Where its entries are described, as in `flows.contents`."""
+    preview: Preview | None = None
+    seconds: dict[str, float] = Field(default_factory=dict)
+    """What each step took by the clock of the run, in their order."""
 
     @property
     def delivery(self) -> Delivery:

@@ -5,10 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
-import msgspec
-
 from blocks.storage import Storage
 from exporters.errors import OuthaulError
+from exporters.foreign_json import UNREADABLE
 from flows.manifest import RECEIPT, decode_receipt, latest_export, manifest_head
 
 GRACE_SECONDS = 24 * 3600.0
@@ -25,10 +24,12 @@ def keep_latest(storage: Storage, name: str, keep: int) -> list[str]:
     newest = latest_export(storage, f"{name}/")
     folders = _folders(storage, name)
     kind = _kind(storage, f"{name}/{newest}/")
-    alike = [
-        one for one in folders if one != newest and RECEIPT in folders[one] and _kind(storage, f"{name}/{one}/") == kind
-    ]
-    alike.sort(key=lambda one: _finished_at(storage, f"{name}/{one}/"), reverse=True)
+    finished = {
+        one: _finished_at(storage, f"{name}/{one}/")
+        for one in folders
+        if one != newest and RECEIPT in folders[one] and _kind(storage, f"{name}/{one}/") == kind
+    }
+    alike = sorted((one for one in finished if finished[one] is not None), key=lambda one: str(finished[one]))[::-1]
     removed = alike[keep - 1 :]
     left = [one for one in folders if RECEIPT not in folders[one] and _is_abandoned(folders[one])]
     for one in (*removed, *left):
@@ -53,13 +54,18 @@ def _is_abandoned(files: dict[str, float | None]) -> bool:
 
 
 def _kind(storage: Storage, folder: str) -> Any:
-    """What makes exports alike; None where that cannot be read."""
+    """What makes exports alike; None where that cannot be read, or a newer Outhaul wrote it: that stays."""
     try:
         head = manifest_head(storage, folder)
         return head["exporter"]["name"], head["where"], head["media"], head["package"]["kind"], "delta" in head
-    except (OuthaulError, msgspec.MsgspecError, LookupError, TypeError):
+    except (OuthaulError, *UNREADABLE, LookupError, TypeError):
         return None
 
 
-def _finished_at(storage: Storage, folder: str) -> str:
-    return decode_receipt(storage.read(f"{folder}{RECEIPT}")).finished_at
+def _finished_at(storage: Storage, folder: str) -> str | None:
+    """None where the receipt cannot be read: such an export is somebody's business, and left alone."""
+    try:
+        path = f"{folder}{RECEIPT}"
+        return decode_receipt(storage.read(path), storage.shown_path(path)).finished_at
+    except UNREADABLE:
+        return None

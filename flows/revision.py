@@ -7,53 +7,20 @@ group of entries; a group that does not have as many as were read is read again.
 
 from __future__ import annotations
 
-import hashlib
-import sqlite3
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
-
-import msgspec
 
 from blocks.catalog import AnySource
 from blocks.scratch import scratch_database
 from blocks.source import Where
 from blocks.store import Store
-from exporters.model import Dataset, Entry
+from exporters.model import Dataset
+from flows.known_entries import TABLE, KnownEntries
 from flows.results import Former, ShardPlan
+from flows.stretches import FRESH, Place, save_stretches, stretches
 
 GROUP_ENTRIES = 100
 """Entries whose annotations are counted together."""
-
-COLUMNS = "key text primary key, line text, shard integer, place integer, annotations integer"
-
-Place = tuple[int, int]
-"""Which former shard, and which line of it, from 0."""
-FRESH = -1
-"""In place of the former shard, where there is none."""
-
-
-class Booked(NamedTuple):
-    """A line of the ledger of a shard: an entry as it was listed, and how much was read of it."""
-
-    key: str
-    line: str
-    """A digest of the line that listed it."""
-    entry: str
-    annotations: int
-    medias: int
-
-
-decode_ledger = msgspec.json.Decoder(Booked).decode
-decode_kept = msgspec.json.Decoder(Place | None).decode
-
-
-def booked(key: str, line: bytes, entry: Entry) -> Booked:
-    return Booked(key, digest_of(line), entry.id, len(entry.annotations), len(entry.medias))
-
-
-def digest_of(line: bytes) -> str:
-    return hashlib.sha256(line).hexdigest()[:32]
 
 
 class _Found:
@@ -63,10 +30,9 @@ class _Found:
         self._shards, self._places, self.annotations = array("i"), array("i"), array("i")
         """`annotations` as they were read; 0 of what is to be read."""
 
-    def add(self, place: Place | None, annotations: int) -> None:
-        shard, line = place or (FRESH, 0)
-        self._shards.append(shard)
-        self._places.append(line)
+    def add(self, place: Place, annotations: int) -> None:
+        self._shards.append(place[0])
+        self._places.append(place[1])
         self.annotations.append(annotations)
 
     def drop(self, number: int) -> None:
@@ -84,20 +50,26 @@ class _Found:
     def formers(self) -> list[int]:
         return sorted(set(self._shards) - {FRESH})
 
-    def places(self) -> Iterator[Place | None]:
-        for shard, line in zip(self._shards, self._places, strict=True):
-            yield None if shard == FRESH else (shard, line)
+    def places(self) -> Iterator[Place]:
+        return zip(self._shards, self._places, strict=True)
 
 
 class Revision:
     """The entries of one dataset as they are listed now, and what is known of them."""
 
     def __init__(
-        self, source: AnySource, dataset: Dataset, where: Where, store: Store, formers: Sequence[Former]
+        self,
+        source: AnySource,
+        dataset: Dataset,
+        where: Where,
+        store: Store,
+        formers: Sequence[Former],
+        *,
+        are_apart: bool,
     ) -> None:
-        """`formers`: what earlier runs have read of it, the latest last."""
+        """`formers`: what earlier runs have read of it, the latest last; `are_apart`: no entry is in two of them."""
         self._source, self._dataset, self._where, self._store = source, dataset, where, store
-        self._formers = formers
+        self._formers, self._are_apart = formers, are_apart
         self._by_listing = {former.listing: number for number, former in enumerate(formers)}
 
     def compare(self, shards: Sequence[ShardPlan]) -> Iterator[ShardPlan]:
@@ -108,11 +80,8 @@ class Revision:
         if all(self._as_before(shard) for shard in shards) and self._has(sum(map(self._annotations, shards))):
             yield from (self._unchanged(shard) for shard in shards)
             return
-        with scratch_database(f"create table known ({COLUMNS}) without rowid") as known:
-            for number, former in enumerate(self._formers):
-                lines = enumerate(map(decode_ledger, self._store.load_lines(former.ledger)))
-                rows = ((one.key, one.line, number, place, one.annotations) for place, one in lines)
-                known.executemany("insert or replace into known values (?, ?, ?, ?, ?)", rows)
+        with scratch_database(TABLE) as database:
+            known = KnownEntries(self._formers, self._source.key_of, self._store, database, are_apart=self._are_apart)
             yield from self._compare(shards, known)
 
     def _as_before(self, shard: ShardPlan) -> Former | None:
@@ -132,8 +101,13 @@ class Revision:
     def _has(self, annotations: int) -> bool:
         return self._source.has_annotations(self._dataset, annotations, self._where)
 
-    def _compare(self, shards: Sequence[ShardPlan], known: sqlite3.Connection) -> Iterator[ShardPlan]:
-        changed = {shard.index: self._find(shard, known) for shard in shards if not self._as_before(shard)}
+    def _compare(self, shards: Sequence[ShardPlan], known: KnownEntries) -> Iterator[ShardPlan]:
+        changed: dict[int, _Found] = {}
+        for shard in shards:
+            if self._as_before(shard):
+                known.begin(self._by_listing[shard.listing] + 1)
+            else:
+                changed[shard.index] = self._find(shard, known)
         has_lost = not self._has_all_annotations(shards, changed)
         for shard in shards:
             if not has_lost and shard.index not in changed:
@@ -144,19 +118,18 @@ class Revision:
                 self._drop_those_with_others(shard, found)
             yield self._planned(shard, found)
 
-    def _find(self, shard: ShardPlan, known: sqlite3.Connection) -> _Found:
+    def _find(self, shard: ShardPlan, known: KnownEntries) -> _Found:
         found = _Found()
         last: dict[int, int] = {}
+        if shard.listing in self._by_listing:
+            known.begin(self._by_listing[shard.listing])
         for line in self._store.load_lines(shard.listing):
-            row = known.execute(
-                "select shard, place, annotations from known where key = ? and line = ?",
-                (self._source.key_of(line), digest_of(line)),
-            ).fetchone()
-            if row and row[1] > last.get(row[0], -1):  # former shards are read along, never back
-                last[row[0]] = row[1]
-                found.add((row[0], row[1]), row[2])
+            entry = known.find(line)
+            if entry and entry.place[1] > last.get(entry.place[0], -1):  # former shards are read along, never back
+                last[entry.place[0]] = entry.place[1]
+                found.add(entry.place, entry.annotations)
             else:
-                found.add(None, 0)
+                found.add((FRESH, 0), 0)
         return found
 
     def _has_all_annotations(self, shards: Sequence[ShardPlan], changed: Mapping[int, _Found]) -> bool:
@@ -193,8 +166,7 @@ class Revision:
         if not used:
             return shard.model_copy(update={"fresh": shard.entries})
         renumbered = {former: number for number, former in enumerate(used)}
-        kept, _ = self._store.save_lines(
-            msgspec.json.encode(place and (renumbered[place[0]], place[1])) for place in found.places()
-        )
+        renumbered[FRESH] = FRESH
+        kept = save_stretches(stretches((renumbered[one], place) for one, place in found.places()), self._store)
         formers = tuple(self._formers[former] for former in used)
         return shard.model_copy(update={"kept": kept, "formers": formers, "fresh": found.fresh})

@@ -12,6 +12,7 @@ from blocks.checking import Checkable
 from blocks.existing import KINDS
 from blocks.saved import load_saved, prefect_api, saved_names
 from blocks.target import Target
+from blocks.urls import without_credentials
 from exporters.errors import OuthaulError, RequestError, unknown_name
 
 DONE, BROKEN = 0, 1
@@ -22,7 +23,7 @@ BY_KIND: dict[str, type[Block]] = {block.get_block_type_slug(): block for block 
 def register_command(_: Namespace) -> tuple[int, str, dict[str, Any]]:
     """Carry out `outhaul blocks register`."""
     with prefect_api() as client:
-        where = str(client.api_url)
+        where = without_credentials(str(client.api_url))
         for block in BLOCKS:
             block.register_type_and_schema()
     lines = [f"{slug:<20} {block.get_block_type_name()}" for slug, block in BY_KIND.items()]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 _DEFAULTS = {
@@ -28,3 +30,22 @@ def prepare(workspace: str) -> None:
     if "://" not in workspace and not workspace.startswith("block:"):
         results = Path(workspace).expanduser().absolute() / "results"
         os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str(results))
+
+
+@contextmanager
+def without_heartbeats() -> Iterator[None]:
+    """Runs that no other process could miss send none: their thread would be waited for at the end, for up to a second.
+
+    Where a server stands, they are sent, and an automation can tell of a run whose machine is gone.
+    """
+    from prefect.settings import (  # noqa: PLC0415 - Prefect is loaded when all is prepared
+        PREFECT_API_URL,
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        temporary_settings,
+    )
+
+    if PREFECT_API_URL.value():
+        yield
+    else:
+        with temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+            yield

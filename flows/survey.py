@@ -44,7 +44,7 @@ class Surveyed:
 def take_survey(plan: Plan, fetched: Sequence[FetchedShard], target: AnyTarget, workspace: Workspace) -> Surveyed:
     store = workspace.open()
     exporter = plan.exporter()
-    indexes = (store.storage.read(shard.index) for shard in fetched)
+    indexes = (store.load_sealed(shard.index) for shard in fetched)
     options = plan.exporter_options()
     datasets = load_datasets(plan, store)
     # Counts and times of a dataset move with each of its entries: a shard that knew them would never stay what it is.

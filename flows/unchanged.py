@@ -9,6 +9,7 @@ from prefect import task
 from blocks.catalog import AnyTarget
 from blocks.workspace import Workspace
 from flows.deliver import deliver_again
+from flows.histogram import by_class
 from flows.memory import recall_export
 from flows.policy import PATIENT
 from flows.results import Delivery, Plan, Summary
@@ -33,4 +34,6 @@ def find_delivered(plan: Plan, targets: Sequence[AnyTarget], workspace: Workspac
         deliveries=tuple(deliveries),
         downloaded_files=0,
         media_bytes=made.media_bytes,
+        by_class=by_class(made.package, plan, workspace.open()),
+        contents=made.package.contents,
     )

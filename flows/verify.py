@@ -5,20 +5,21 @@ from __future__ import annotations
 import hashlib
 import tarfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import IO, TypeVar
-
-import msgspec
 
 from blocks.chunks import chunks_of
 from blocks.local_files import is_partial
 from blocks.storage import Storage
 from exporters import RequestError
+from exporters.foreign_json import UNREADABLE
 from flows.manifest import (
     MANIFEST,
     OWN,
     RECEIPT,
+    REPORT,
     ListedFile,
     Manifest,
     PackedFile,
@@ -47,7 +48,7 @@ class Verdict:
     """Datasets with signatures, good or not."""
 
 
-def verify(storage: Storage, demand: Demand = NO_DEMAND) -> Verdict:
+def verify(storage: Storage, demand: Demand = NO_DEMAND, *, folder: str | None = None) -> Verdict:
     """Check every file of an export by size and SHA-256, that there are no others, and the signatures there are.
 
     Reads each byte once, and those of a UPD file once more.
@@ -55,11 +56,12 @@ def verify(storage: Storage, demand: Demand = NO_DEMAND) -> Verdict:
     Args:
         storage: the folder of an export, or the one above it, whose newest export is then taken.
         demand: what is asked of signatures.
+        folder: the export's, below `storage`, with a slash at its end, where that is known.
 
     Raises:
-        RequestError: there is no export here at all, or signatures cannot be checked as asked.
+        RequestError: there is no export here, or one of a newer Outhaul, or signatures cannot be checked as asked.
     """
-    folder = export_folder(storage)
+    folder = export_folder(storage) if folder is None else folder
     manifest_data = _read(storage, f"{folder}{MANIFEST}")
     receipt_data = _read(storage, f"{folder}{RECEIPT}")
     if manifest_data is None and receipt_data is None:
@@ -67,14 +69,17 @@ def verify(storage: Storage, demand: Demand = NO_DEMAND) -> Verdict:
             f"{storage.shown} holds no export: there is neither {MANIFEST} nor {RECEIPT}; give the folder they lie in."
         )
     shown = storage.shown_path(folder.rstrip("/"))
-    manifest = _decoded(decode_manifest, manifest_data)
-    receipt = _decoded(decode_receipt, receipt_data)
+    manifest = _decoded(decode_manifest, manifest_data, storage.shown_path(f"{folder}{MANIFEST}"))
+    receipt = _decoded(decode_receipt, receipt_data, storage.shown_path(f"{folder}{RECEIPT}"))
     problems = list(_papers(manifest, receipt, manifest_data, receipt_data))
     if manifest is None:
         return Verdict(shown, receipt.export_id if receipt else "", 0, 0, tuple(problems))
     check = _check_directory if manifest.package.kind == "directory" else _check_archive
-    problems += check(storage, folder, manifest)
-    problems += _check_contents(storage, folder, manifest)
+    report = receipt.report if receipt else None
+    beside = {*OWN, *([report.path] if report else [] if receipt else [REPORT])}  # nobody knows without a receipt
+    problems += check(storage, folder, manifest, beside)
+    problems += _check_beside(storage, folder, manifest.contents)  # older versions put none
+    problems += _check_beside(storage, folder, report)
     signatures = verify_signatures(storage, folder, manifest, demand)
     problems += signatures.problems
     size = sum(file.size for file in manifest.files)
@@ -100,12 +105,12 @@ def _papers(
         yield f"{RECEIPT} was changed: it names another package than the manifest"
 
 
-def _check_directory(storage: Storage, folder: str, manifest: Manifest) -> Iterator[str]:
+def _check_directory(storage: Storage, folder: str, manifest: Manifest, beside: set[str]) -> Iterator[str]:
     found = _files(storage, folder)
     listed = {file.path: file for file in manifest.files}
     for path in sorted(listed.keys() - found.keys()):
         yield f"{path} is missing"
-    for path in sorted(found.keys() - listed.keys() - set(OWN)):
+    for path in sorted(found.keys() - listed.keys() - beside):
         yield f"{path} was added"
     for path in sorted(listed.keys() & found.keys()):
         file = listed[path]
@@ -115,20 +120,21 @@ def _check_directory(storage: Storage, folder: str, manifest: Manifest) -> Itera
             yield f"{path} was changed"
 
 
-def _check_contents(storage: Storage, folder: str, manifest: Manifest) -> Iterator[str]:
-    if manifest.contents is None:  # of an older version
+def _check_beside(storage: Storage, folder: str, file: ListedFile | None) -> Iterator[str]:
+    """A file that is no part of the package; None where there need be none."""
+    if file is None:
         return
-    path = f"{folder}{manifest.contents.path}"
+    path = f"{folder}{file.path}"
     if not storage.exists(path):
-        yield f"{manifest.contents.path} is missing"
-    elif _sha256(storage.stream(path)) != manifest.contents.sha256:
-        yield f"{manifest.contents.path} was changed"
+        yield f"{file.path} is missing"
+    elif _sha256(storage.stream(path)) != file.sha256:
+        yield f"{file.path} was changed"
 
 
-def _check_archive(storage: Storage, folder: str, manifest: Manifest) -> Iterator[str]:
+def _check_archive(storage: Storage, folder: str, manifest: Manifest, beside: set[str]) -> Iterator[str]:
     packed = manifest.package
     found = _files(storage, folder)
-    for path in sorted(found.keys() - {packed.file, *OWN}):
+    for path in sorted(found.keys() - beside - {packed.file}):
         yield f"{path} was added"
     if packed.file not in found:
         yield f"{packed.file} is missing"
@@ -171,11 +177,11 @@ def _members(kind: str, handle: IO[bytes]) -> Iterator[tuple[str, Iterable[bytes
 
 
 def _zip_member(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The member's bytes; a wrong CRC ends them early, which the digest then shows."""
+    """The member's bytes; damage ends them early, which the digest then shows."""
     try:
         with archive.open(info) as content:
             yield from chunks_of(content)
-    except zipfile.BadZipFile:
+    except (zipfile.BadZipFile, zlib.error, EOFError):
         return
 
 
@@ -196,8 +202,8 @@ def _read(storage: Storage, name: str) -> bytes | None:
     return storage.read(name) if storage.exists(name) else None
 
 
-def _decoded(decode: Callable[[bytes], T], data: bytes | None) -> T | None:
+def _decoded(decode: Callable[[bytes, str], T], data: bytes | None, shown: str) -> T | None:
     try:
-        return None if data is None else decode(data)
-    except msgspec.MsgspecError:
+        return None if data is None else decode(data, shown)
+    except UNREADABLE:
         return None

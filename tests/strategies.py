@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 from hypothesis import strategies as st
@@ -27,8 +28,11 @@ from exporters.model import (
     Track,
     Unknown,
 )
-from exporters.shapes.masks import Pixels, from_pixels
+from exporters.shapes.masks import from_pixels
 from tests.fakes.datasets import CATEGORIES, HEIGHT, KEYPOINTS, WIDTH
+
+if TYPE_CHECKING:
+    from exporters.shapes.masks import Pixels
 
 ORIENTATIONS = st.integers(1, 8)
 """EXIF's."""

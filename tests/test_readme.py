@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,8 @@ import pytest
 from blocks.places import PLACES
 from exporters import registry
 from tests.fakes.receiver import receiving
-from tests.flows.harness import of_the_tests
+from tests.prefect_server import serving_prefect
+from tests.s3_server import free_ports
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -30,7 +32,7 @@ def commands(block: str) -> list[str]:
 
 
 @pytest.fixture
-def shell(tmp_path: Path) -> dict[str, str]:
+def alone(tmp_path: Path) -> dict[str, str]:
     """An environment in which `outhaul` is what was installed here, and nothing is shared with other tests."""
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
@@ -40,6 +42,20 @@ def shell(tmp_path: Path) -> dict[str, str]:
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "OUTHAUL_WORKSPACE": str(tmp_path / "work"),
     }
+
+
+@pytest.fixture(scope="module")
+def api(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A Prefect API for all of the README: each command that had to start one would take ten seconds more."""
+    (port,) = free_ports(1)
+    with serving_prefect(tmp_path_factory.mktemp("readme"), port):
+        yield f"http://127.0.0.1:{port}/api"
+
+
+@pytest.fixture
+def shell(alone: dict[str, str], api: str) -> dict[str, str]:
+    """The same with an API to talk to, as those have it who have started one."""
+    return {**alone, "PREFECT_API_URL": api}
 
 
 def run(script: str, folder: Path, environment: dict[str, str]) -> str:
@@ -58,10 +74,10 @@ def run(script: str, folder: Path, environment: dict[str, str]) -> str:
     return output
 
 
-def test_the_first_screen_is_true(tmp_path: Path, shell: dict[str, str]) -> None:
+def test_the_first_screen_is_true(tmp_path: Path, alone: dict[str, str]) -> None:
     """`make demo` prints what the README shows, to the letter, but for the folder it stands in."""
     assert "$(BIN)/outhaul demo --to demo" in (ROOT / "Makefile").read_text()
-    output = run("outhaul demo --to demo", tmp_path, shell)
+    output = run("outhaul demo --to demo", tmp_path, alone)
 
     shown = BLOCKS[0].partition("\n")[2].rstrip()
     printed = output.partition("\n\n  outhaul verify")[0].replace(f"{tmp_path}/", "")
@@ -79,6 +95,19 @@ def test_the_commands_work_as_written(tmp_path: Path, shell: dict[str, str]) -> 
     assert all(line in output for line in shown)
     assert "is whole" in output
     assert len(list((tmp_path / "out").glob("*/*/receipt.json"))) == 2
+
+
+def test_doctor_and_completion_work_as_written(tmp_path: Path, shell: dict[str, str]) -> None:
+    """The commands of the section on what has to be in place find nothing broken, and have bash complete."""
+    section = README.partition("## Is all in place?")[2].partition("\n## ")[0]
+    (script,) = re.findall(r"```sh\n(.*?)```", section, re.DOTALL)
+    server, key, *_ = commands(BLOCKS[1])
+    lines = [f"{server.removesuffix('&')} > /dev/null 2>&1 &", WAIT, key, script, "complete -p outhaul"]
+    output = run("\n".join(lines), tmp_path, shell)
+
+    assert "ok      source idah+http://127.0.0.1:8718: 1 dataset can be read: " in output
+    assert f"ok      target out: {tmp_path}/out can be written to.\n\nNothing is broken.\n" in output
+    assert "-F _shtab_outhaul outhaul" in output
 
 
 def test_the_table_of_formats_is_made_from_the_registry() -> None:
@@ -138,7 +167,6 @@ def test_deployments_are_taken_by_a_server(tmp_path: Path, shell: dict[str, str]
     assert "IDAH" in output
 
 
-@pytest.mark.usefixtures("prefect_api")
 def test_several_targets_work_as_written(tmp_path: Path, shell: dict[str, str]) -> None:
     """The commands of the section on several targets deliver to a folder and to an API."""
     section = README.partition("## To several targets, and to an API")[2].partition("\n## ")[0]
@@ -147,7 +175,7 @@ def test_several_targets_work_as_written(tmp_path: Path, shell: dict[str, str]) 
     with receiving() as receiver:
         written = example.replace("https://api.example.org", receiver.url)
         script = "\n".join([f"{server.removesuffix('&')} > /dev/null 2>&1 &", WAIT, key, written])
-        output = run(script, tmp_path, {**of_the_tests(tmp_path), "PATH": shell["PATH"]})
+        output = run(script, tmp_path, shell)
 
     assert f"sent to      {receiver.url}/datasets/{{dataset}}/entries/{{entry}}  (12 records accepted)" in output
     assert len(list((tmp_path / "out").glob("street/*/receipt.json"))) == 1

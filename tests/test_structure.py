@@ -55,12 +55,51 @@ def test_the_front_door_lists_what_is_there() -> None:
     assert len(set(exporters.__all__)) == len(exporters.__all__)
 
 
-@pytest.mark.parametrize("command", ["formats", "verify", "--help"])
-def test_light_commands_load_no_prefect(command: str) -> None:
-    """Commands that need no flow start without it."""
+def loaded_by(*arguments: str) -> set[str]:
+    """The packages and modules that a command has loaded when it ends."""
     code = (
         "import contextlib, sys; from flows.cli import main\n"
-        f"with contextlib.suppress(SystemExit): main({[command, *(['/nowhere'] if command == 'verify' else [])]!r})\n"
-        "sys.exit('prefect' in sys.modules)"
+        f"with contextlib.suppress(SystemExit), contextlib.redirect_stdout(sys.stderr): main({list(arguments)!r})\n"
+        "print(*sys.modules)"
     )
-    assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=False).returncode == 0
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("export", "--help"), ("sandbox", "--port", "x")])
+def test_what_the_command_line_says_of_itself_loads_nothing(arguments: tuple[str, ...]) -> None:
+    """Help and refusals of arguments need Python's own modules, and those of ours that read arguments."""
+    loaded = loaded_by(*arguments)
+    assert {name for name in loaded if name.startswith(ROOMS)} <= {
+        *(
+            "exporters",
+            "exporters.errors",
+            "exporters.version",
+            "flows",
+            "flows.cli",
+            "flows.cli_blocks",
+            "flows.cli_develop",
+            "flows.cli_doctor",
+            "flows.cli_export",
+            "flows.cli_parts",
+            "flows.cli_serve",
+        )
+    }
+    assert not loaded & {"pydantic", "msgspec", "numpy", "fsspec", "yaml", "asyncio", "prefect", "shtab"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "needless"),
+    [
+        (("formats",), {"numpy", "fsspec", "yaml", "asyncio", "ssl", "zstandard", "duckdb"}),
+        (("completion", "bash"), {"numpy", "fsspec", "yaml", "asyncio", "ssl", "zstandard", "duckdb"}),
+        (("doctor",), {"numpy", "yaml", "exporters.formats", "aiohttp", "s3fs", "obstore", "httpx"}),
+        (("verify", "/nowhere"), {"numpy", "yaml", "exporters.formats", "aiohttp", "s3fs", "obstore"}),
+        (("diff", "/nowhere", "/nowhere"), {"numpy", "yaml", "exporters.formats", "aiohttp", "s3fs", "obstore"}),
+    ],
+)
+def test_light_commands_load_little(arguments: tuple[str, ...], needless: set[str]) -> None:
+    """Commands that need no flow start without Prefect, and without what others need."""
+    loaded = loaded_by(*arguments)
+    assert not loaded & (needless | {"prefect"})
+    assert "pydantic" in loaded, "the command was carried out"

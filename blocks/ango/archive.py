@@ -28,6 +28,11 @@ _IS_ENCRYPTED, _SIZES_FOLLOW = 0x1, 0x8
 _UNKNOWN_SIZE = 0xFFFFFFFF
 
 
+DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, NotImplementedError, RuntimeError, ValueError)
+"""What zipfile raises for a zip that is damaged, or of a kind that it does not read; the last of names, and of places
+before the beginning."""
+
+
 class Archive:
     """A zip on its way: `feed` takes its bytes and gives those of the member; `finish` checks and gives the rest."""
 
@@ -67,7 +72,7 @@ class Archive:
                 with archive.open(members[0]) as stream:
                     while piece := stream.read(PIECE_BYTES):
                         yield piece
-        except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError):
+        except DAMAGE:
             raise self._damaged() from None
 
     def _begin(self) -> bytes:

@@ -26,6 +26,7 @@ from blocks.ango.filters import NAMES, Wanted, check_filters, wanted
 from blocks.ango.reading import Reading, pieces
 from blocks.ango.records import to_dataset
 from blocks.ango.signatures import unsigned
+from blocks.entry_links import EntryLink, entry_address
 from blocks.guard import check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, Withdrawn, find_dataset
 from blocks.values import mapping, text
@@ -120,6 +121,11 @@ class AngoSource(Source):
     projects_per_page: int = Field(
         default=100, ge=1, le=1000, title="Projects per page", description="Of the list of projects; up to 1,000."
     )
+
+    entry_link: EntryLink = ""
+
+    def entry_url(self, dataset_id: str, entry_id: str) -> str:
+        return entry_address(self.entry_link, dataset_id, entry_id)
 
     def check_filters(self, where: Where) -> None:
         check_filters(where)

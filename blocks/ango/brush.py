@@ -8,16 +8,14 @@ hub's own tools: it is that of the only class of the brush, where there is one.
 
 from __future__ import annotations
 
-import io
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from blocks.ango.ontology import Color
+from blocks.pictures import UnreadablePictureError, decoded
 from exporters.model import Mask
 from exporters.shapes import masks
 
@@ -72,13 +70,11 @@ def decode(data: bytes, colors: Mapping[Color, Sequence[str]], size: tuple[int, 
 def _pixels(data: bytes, size: tuple[int, int] | None) -> NDArray[np.uint8]:
     """Of shape (height, width, 4): red, green, blue, opacity."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data)) as image:
-                if size and image.size != size:
-                    raise UnreadableBrushError("brush of another size than its image")
-                return np.asarray(image.convert("RGBA"))
-    except (OSError, SyntaxError, Image.DecompressionBombError):
+        with decoded(data) as image:
+            if size and image.size != size:
+                raise UnreadableBrushError("brush of another size than its image")
+            return np.asarray(image.convert("RGBA"))
+    except UnreadablePictureError:
         raise UnreadableBrushError("brush that cannot be read") from None
 
 

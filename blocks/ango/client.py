@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote, urlencode
 
 import aiohttp
@@ -21,9 +21,12 @@ from blocks.ango.links import BOOK
 from blocks.guard import LIST_IT, Guard
 from blocks.http_media import FileAnswer, range_request
 from exporters.errors import FatalError, RequestError, RetriableError
+from exporters.foreign_json import UNREADABLE, check_levels
 
 MOST_REDIRECTS = 5
 PAGES_ATTEMPTS = 3
+MOST_PROJECTS = 1_000_000
+"""Nobody has as many: a list of more has no end."""
 AS_IT_IS = {"Accept-Encoding": "identity"}
 """A file is to come with the bytes that it has."""
 EXPORTS = "exports"
@@ -31,6 +34,7 @@ EXPORTS = "exports"
 _PLAIN = "%!#$&'()*+,/:;=?@[]~"
 """Stand for themselves in an address, beside letters and digits: what is quoted already stays as it is."""
 
+T = TypeVar("T")
 Query = Mapping[str, str]
 NOWHERE_ELSE: Query = {}
 
@@ -85,15 +89,14 @@ class AngoClient:
     async def assets(self, project_id: str, most: int) -> list[Any]:
         """The first assets of a project."""
         data = await self._ask(f"project/{http.encoded(project_id)}/assets", {"page": "1", "limit": str(most)})
-        found = msgspec.json.decode(data.get("assets", msgspec.Raw(b"[]")))
-        return found if isinstance(found, list) else []
+        return self._opened(data, "assets", list[Any]) if "assets" in data else []
 
     async def export(self, query: Query) -> str:
         """Has an export built, which takes its time, and returns the link to it."""
         data = await self._ask("export", query, timeout_seconds=self._connection.export_timeout_seconds)
         try:
             return msgspec.json.decode(data["exportPath"], type=str)
-        except (KeyError, msgspec.MsgspecError):
+        except (KeyError, *UNREADABLE):
             raise RequestError(
                 f"{self.shown} gave no link to the export; if the project has an Export Storage of its own, take it "
                 f"out of the project's settings while it is exported."
@@ -130,24 +133,25 @@ class AngoClient:
         page, total = 1, 0
         while True:
             data = await self._ask(path, {"page": str(page), "limit": str(size)})
-            rows = msgspec.json.decode(self._part(data, key), type=list[msgspec.Raw])
+            rows, before = self._opened(data, key, list[msgspec.Raw]), len(found)
             for row in rows:
-                found.setdefault(msgspec.json.decode(row, type=_Identified).id, row)
-            total = msgspec.json.decode(data["total"], type=int) if "total" in data else len(found)
+                found.setdefault(self._opened({key: row}, key, _Identified).id, row)
+            total = self._opened(data, "total", int) if "total" in data else len(found)
             page += 1
-            if not rows or ("total" in data and len(found) >= total):
+            # A page that brings nothing new is the last, or another one's again and again.
+            if len(found) == before or ("total" in data and len(found) >= total) or len(found) > MOST_PROJECTS:
                 return found, total
 
     async def upload_link(self, name: str, project_id: str, kind: str, place: Query = NOWHERE_ELSE) -> str:
         """A link to put a file to; `place` is where a project keeps files of its kind, if not at the hub."""
         data = await self._ask("getUploadUrl", {"name": name, "project": project_id, "type": kind, **place})
-        return msgspec.json.decode(self._part(data, "uploadUrl"), type=str)
+        return self._opened(data, "uploadUrl", str)
 
     async def download_link(self, link: str, project_id: str, kind: str, place: Query = NOWHERE_ELSE) -> str:
         """The link that opens what lies under another one, for whoever is given it."""
         query = {"name": link.partition("?")[0], "project": project_id, "type": kind, **place}
         data = await self._ask("getSignedUrl", query)
-        return msgspec.json.decode(self._part(data, "signedUrl"), type=str)
+        return self._opened(data, "signedUrl", str)
 
     async def put(self, link: str, chunks: AsyncIterable[bytes], size: int) -> None:
         """Store a file under a link, which takes no body of unknown length and no key.
@@ -228,7 +232,7 @@ class AngoClient:
                     timeout=http.silence(timeout_seconds or self._connection.timeout_seconds),
                 ) as response,
             ):
-                return self._data(response, await response.read(), path)
+                return self._data(response, await http.read_answer(response, self.shown), path)
 
         try:
             return await http.patiently(attempt)
@@ -237,8 +241,10 @@ class AngoClient:
 
     def _data(self, response: aiohttp.ClientResponse, body: bytes, path: str) -> dict[str, msgspec.Raw]:
         try:
+            check_levels(body)
+            msgspec.json.decode(body)  # all of it: parts are opened later
             answer = msgspec.json.decode(body, type=_Answer)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             answer = None
         said = str(answer.message or "")[:160].replace(self._connection.api_key, "...") if answer else ""
         if response.status == 451:
@@ -262,6 +268,16 @@ class AngoClient:
                 f"{self.shown} refused {path.partition('/')[0]}: {said or answer.status or 'no reason'}."
             )
         return answer.data
+
+    def _opened(self, data: Mapping[str, msgspec.Raw], key: str, kind: type[T]) -> T:
+        """A part of an answer as what it has to be."""
+        try:
+            return msgspec.json.decode(self._part(data, key), type=kind)
+        except UNREADABLE:
+            raise FatalError(
+                f"{self.shown} answered with something else than expected under {key!r}; this version of it is not "
+                f"known, please report it."
+            ) from None
 
     def _part(self, data: Mapping[str, msgspec.Raw], key: str) -> msgspec.Raw:
         if key not in data:

@@ -170,11 +170,11 @@ def _moment(value: str, name: str) -> str:
     """A time as the hub compares it: UTC, milliseconds, `Z`; what has no zone is taken for UTC."""
     try:
         at = datetime.fromisoformat(value) if _TIME.fullmatch(value) else None
-    except ValueError:  # a thirteenth month
+        at = at and (at if at.tzinfo else at.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):  # a thirteenth month, a day before the first
         at = None
     if at is None:
         raise RequestError(
             f"The filter {name} takes a time such as 2026-01-31 or 2026-01-31T23:59:00Z, not {value!r}; correct it."
         )
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return at.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -23,6 +23,7 @@ import socketio
 from blocks import http
 from blocks.ango.client import Connection
 from blocks.ango.door import Caller, Door, Line, Take, log_document
+from blocks.certificates import refused_certificate
 
 NAMESPACE = "/plugin"
 HEARTBEAT_SECONDS = 30.0
@@ -82,7 +83,7 @@ class SocketDoor(Door):
                 await self._connected(take)
                 why = "the hub ended the connection"
             except (socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError, TimeoutError) as error:
-                why = str(error) or type(error).__name__
+                why = refused_certificate(error) or str(error) or type(error).__name__
             self._take_back()
             attempt = 1 if time.monotonic() - begun >= STEADY_SECONDS else attempt + 1
             if why != said or attempt == 1:

@@ -11,6 +11,8 @@ from collections.abc import Callable
 
 import msgspec
 
+from exporters.foreign_json import UNREADABLE
+
 _LINK = re.compile(rb'"(https?:\\?/\\?/(?:[^"?\\\s]|\\[/u])*)\?([^"\s]*)"')
 _SEPARATOR = re.compile(rb"&|\\u0026")
 _SIGNATURES = frozenset({b"x-amz-signature", b"x-goog-signature", b"signature", b"sig"})
@@ -45,7 +47,7 @@ def unsigned(document: bytes, found: Found = _ignore) -> bytes:
         text = b'"' + address + (b"?" + b"&".join(kept) if kept else b"") + b'"'
         try:
             found(msgspec.json.decode(text, type=str), msgspec.json.decode(match[0], type=str))
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return match[0]
         return text
 

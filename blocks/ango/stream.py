@@ -11,6 +11,7 @@ import msgspec
 import orjson
 
 from exporters.errors import RetriableError
+from exporters.foreign_json import UNREADABLE, Levels, TooDeepError, check_levels
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _SPACE = b" \t\r\n"
@@ -23,6 +24,7 @@ class RowStream:
         self._shown = shown
         self._rest = bytearray()
         self._parser: Any = None
+        self._levels = Levels()
         self._items: list[Any] = []
         self._is_begun = False
         self.count = 0
@@ -49,7 +51,7 @@ class RowStream:
         if self._parser is not None:
             try:
                 self._parser.close()
-            except ijson.JSONError:
+            except (ijson.JSONError, ValueError):
                 raise self._broken() from None
             yield from self._taken()
         elif self._rest.strip():
@@ -71,8 +73,9 @@ class RowStream:
 
     def _listed(self, data: bytes) -> Iterator[bytes]:
         try:
+            self._levels.feed(data)
             self._parser.send(data)
-        except (ijson.JSONError, StopIteration):
+        except (ijson.JSONError, ValueError, StopIteration):
             raise self._broken() from None
         yield from self._taken()
 
@@ -84,8 +87,11 @@ class RowStream:
     def _row(self, line: bytes) -> bytes:
         self.count += 1
         try:
-            row: bytes = msgspec.json.format(line, indent=-1)
-        except msgspec.MsgspecError:
+            check_levels(line)
+            row = _checked(line)
+        except TooDeepError:
+            raise self._broken() from None
+        except UNREADABLE:
             row = self._mended(line)
         if not row.startswith(b"{"):
             raise self._broken()
@@ -96,8 +102,8 @@ class RowStream:
         try:
             text = json.dumps(json.loads(line), ensure_ascii=False, separators=(",", ":"))
             whole = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-            return bytes(msgspec.json.format(whole.encode(), indent=-1))
-        except (ValueError, msgspec.MsgspecError):
+            return _checked(whole.encode())
+        except UNREADABLE:
             raise self._broken() from None
 
     def _broken(self) -> RetriableError:
@@ -105,3 +111,9 @@ class RowStream:
             f"Row {self.count or 1} of the export of {self._shown} is no JSON object; "
             f"try again, and report it if it stays so."
         )
+
+
+def _checked(line: bytes) -> bytes:
+    """A row without white space. Its values are opened later, one by one: here it is seen that all of them can be."""
+    msgspec.json.decode(line)
+    return bytes(msgspec.json.format(line, indent=-1))

@@ -40,7 +40,7 @@ class CocoLayout(Layout):
     @classmethod
     def found_in(cls, folder: Folder) -> Self | None:
         names = [folder.only_file] if folder.only_file else sorted(_json_files(folder))
-        found = [name for name in names if coco_file.is_coco(folder.opener(name))]
+        found = [name for name in names if coco_file.is_coco(folder.opener(name), folder.shown_file(name))]
         return cls(folder, found) if found else None
 
     def catalog(self) -> list[Dataset]:

@@ -15,10 +15,12 @@ from typing import IO, Any, Protocol
 import ijson
 import orjson
 
+from blocks.layouts.json_file import UNSOUND, compacted, unsound
 from blocks.scratch import scratch_database
 from blocks.storage_errors import translated
 from blocks.values import finite, identifier, mapping
 from exporters.errors import OuthaulError, RequestError
+from exporters.foreign_json import Shallow
 from exporters.model import (
     Annotation,
     Box,
@@ -51,11 +53,11 @@ class Opener(Protocol):
     def __call__(self) -> IO[bytes]: ...
 
 
-def is_coco(opener: Opener) -> bool:
+def is_coco(opener: Opener, shown: str) -> bool:
     """Whether a JSON file looks like COCO: it has images or annotations, not just categories."""
-    with opener() as handle, contextlib.suppress(ijson.JSONError, ijson.IncompleteJSONError):
+    with translated(shown), opener() as handle, contextlib.suppress(*UNSOUND):
         others = 0
-        for prefix, event, value in ijson.parse(handle, use_float=True):
+        for prefix, event, value in ijson.parse(Shallow(handle), use_float=True):
             if prefix == "" and event == "map_key" and value in ("images", "annotations"):
                 return True
             others += not prefix.startswith("categories")  # of which there may be many before them
@@ -89,7 +91,7 @@ def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
             db.executemany(
                 "insert into images values (?, ?, ?)",
                 (
-                    (_key(image, "id", shown), _number(image), orjson.dumps(image))
+                    (_key(image, "id", shown), _number(image), compacted(image, shown))
                     for image in _items(opener, "images.item", shown)
                 ),
             )
@@ -98,7 +100,7 @@ def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
         db.executemany(
             "insert into annotations values (?, ?, ?, ?)",
             (
-                (_key(one, "image_id", shown), _number(one), position, orjson.dumps(one))
+                (_key(one, "image_id", shown), _number(one), position, compacted(one, shown))
                 for position, one in enumerate(_items(opener, "annotations.item", shown))
             ),
         )
@@ -123,8 +125,8 @@ def _refuse_repeated(db: sqlite3.Connection, shown: str) -> None:
 
 def _refuse_unless_lists(opener: Opener, shown: str) -> None:
     """What is no list of records reads like an empty one. (A file may go without: test sets have no annotations.)"""
-    with opener() as handle:
-        for prefix, event, _ in ijson.parse(handle, use_float=True):
+    with translated(shown), opener() as handle:
+        for prefix, event, _ in ijson.parse(Shallow(handle), use_float=True):
             if prefix in ("images", "annotations") and event not in ("start_array", "end_array"):
                 raise RequestError(f"{shown} is not COCO: its {prefix} are no list.")
 
@@ -263,9 +265,9 @@ def _refuse_orphans(db: sqlite3.Connection, shown: str) -> None:
 def _items(opener: Opener, prefix: str, shown: str) -> Iterator[dict[str, Any]]:
     with translated(shown), opener() as handle:
         try:
-            for item in ijson.items(handle, prefix, use_float=True):
+            for item in ijson.items(Shallow(handle), prefix, use_float=True):
                 if not isinstance(item, dict):
                     raise RequestError(f"{shown} is not COCO: {prefix} must be objects.")
                 yield item
-        except ijson.JSONError as error:
-            raise RequestError(f"{shown} is not sound JSON ({str(error).splitlines()[0][:100]}).") from None
+        except UNSOUND as error:
+            raise unsound(error, shown) from None

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from exporters.formats.mask_images import MOST_PIXELS
 from exporters.model import Mask, Unknown
 from exporters.shapes import masks
-from exporters.shapes.masks import Pixels
+
+if TYPE_CHECKING:
+    from exporters.shapes.masks import Pixels
 
 DOES_NOT_FIT = Unknown("mask that does not fit its picture")
 

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import orjson
 
 from blocks.layouts.xml_file import text_at
+from exporters.foreign_json import UNREADABLE
 from exporters.model import Category
 
 _EDGE = re.compile(r'data-node-from="(\d{1,6})"[^>]*data-node-to="(\d{1,6})"')
@@ -83,6 +84,6 @@ def _edges(svg: str, count: int) -> tuple[tuple[int, int], ...]:
 def _number(text: str) -> Any:
     try:
         value = orjson.loads(text)
-    except orjson.JSONDecodeError:
+    except UNREADABLE:
         return text
     return value if isinstance(value, int | float) and not isinstance(value, bool) else text

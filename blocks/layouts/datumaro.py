@@ -18,12 +18,13 @@ import orjson
 from msgspec import Raw
 from msgspec.structs import replace
 
-from blocks.layouts.json_file import first_keys, stream_json
+from blocks.layouts.json_file import UNSOUND, first_keys, stream_json, unsound
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.storage_errors import translated
 from blocks.values import finite, identifier, mapping, text
 from exporters.errors import OuthaulError, RequestError
+from exporters.foreign_json import Shallow
 from exporters.model import (
     Annotation,
     Box,
@@ -120,10 +121,9 @@ class DatumaroLayout(Layout):
         shown = self.folder.shown_file(path)
         with translated(shown), self.folder.storage.open(path) as handle:
             try:
-                return mapping(next(ijson.items(handle, "categories", use_float=True), {}))
-            except ijson.JSONError as error:
-                said = str(error).splitlines()[0][:100]
-                raise RequestError(f"{shown} is no sound JSON ({said}); correct it there.") from None
+                return mapping(next(ijson.items(Shallow(handle), "categories", use_float=True), {}))
+            except UNSOUND as error:
+                raise unsound(error, shown) from None
 
 
 def _file(dataset: Dataset) -> str:

@@ -5,15 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Self
 
+import ijson
 import msgspec
 
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.storage_errors import translated
 from exporters.errors import RequestError
-from exporters.formats.jsonl import DATASETS, ENTRIES
+from exporters.foreign_json import UNREADABLE, check_levels
+from exporters.formats.jsonl import DATASETS, ENTRIES, JsonlExporter
 from exporters.model import Dataset, Entry, Media, decode_dataset, decode_entry
 from exporters.shard import MediaChoice
+from exporters.version import too_new
+
+MANIFEST = "manifest.json"
 
 
 class _Line(msgspec.Struct):
@@ -36,6 +41,7 @@ class JsonlLayout(Layout):
         return cls(folder) if folder.storage.exists(DATASETS) and folder.storage.exists(ENTRIES) else None
 
     def catalog(self) -> list[Dataset]:
+        self._refuse_newer()
         return [self._dataset(line) for line in self.folder.storage.read(DATASETS).splitlines()]
 
     def dataset(self, found: Dataset) -> Dataset:
@@ -54,8 +60,10 @@ class JsonlLayout(Layout):
     def _entry(self, line: bytes, media: MediaChoice) -> Entry:
         files = self._line(line).files
         try:
+            check_levels(line)
+            msgspec.json.decode(line)  # all of it: records are kept as they are, and opened later
             entry = decode_entry(line)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise RequestError(f"{self.folder.shown}: a line of {ENTRIES} is not an entry ({error}).") from None
 
         def found(one: Media) -> Media:
@@ -70,12 +78,29 @@ class JsonlLayout(Layout):
 
     def _dataset(self, line: bytes) -> Dataset:
         try:
+            check_levels(line)
             return decode_dataset(line)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise RequestError(f"{self.folder.shown}: a line of {DATASETS} is not a dataset ({error}).") from None
+
+    def _refuse_newer(self) -> None:
+        """What a newer version has put into an entry would be lost without a word; the manifest beside it says so."""
+        storage = self.folder.storage
+        if not storage.exists(MANIFEST):
+            return  # packed, it lies outside
+        try:
+            with storage.open(MANIFEST) as handle:
+                made_by = next(ijson.items(handle, "exporter"), None)
+        except ijson.JSONError:
+            return
+        version = (
+            made_by.get("version") if isinstance(made_by, dict) and made_by.get("name") == JsonlExporter.name else 0
+        )
+        if isinstance(version, int) and version > JsonlExporter.version:
+            raise too_new(self.folder.shown, "a jsonl export of version", version, JsonlExporter.version)
 
     def _line(self, line: bytes) -> _Line:
         try:
             return _decode_line(line)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise RequestError(f"{self.folder.shown}: a line of {ENTRIES} is not an entry ({error}).") from None

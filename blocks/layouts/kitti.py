@@ -17,10 +17,12 @@ import orjson
 from msgspec import Raw
 from msgspec.structs import replace
 
+from blocks.layouts.json_file import parsed
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.values import finite, mapping
 from exporters.errors import RequestError
+from exporters.foreign_json import UNREADABLE
 from exporters.model import Annotation, Category, Dataset, Entry
 from exporters.shapes import geometry
 from exporters.shard import MediaChoice
@@ -136,8 +138,8 @@ class KittiLayout(Layout):
     def _names(self) -> dict[str, dict[str, Any]]:
         path = self.folder.find(NAMES)
         try:
-            lines = [mapping(orjson.loads(line)) for line in self._rows(path)] if path else []
-        except orjson.JSONDecodeError as error:
+            lines = [mapping(parsed(line)) for line in self._rows(path)] if path else []
+        except UNREADABLE as error:
             raise RequestError(f"{self.folder.shown_file(path)} is no sound JSON ({error}).") from None
         return {str(line.get("number")): line for line in lines}
 

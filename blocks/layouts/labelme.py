@@ -21,12 +21,13 @@ import orjson
 from msgspec import Raw
 from msgspec.structs import replace
 
-from blocks.layouts.json_file import first_keys, read_json
+from blocks.layouts.json_file import first_keys, parsed, read_json
 from blocks.layouts.labelme_shapes import joined, to_shape
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import EMBEDDED, SPLITS, Folder
 from blocks.values import identifier, mapping, text
 from exporters.errors import RequestError
+from exporters.foreign_json import UNREADABLE
 from exporters.model import Annotation, Category, Classification, Dataset, Entry
 from exporters.shard import MediaChoice
 
@@ -169,8 +170,8 @@ def _attributes(record: dict[str, Any]) -> dict[str, Any]:
     if not description:
         return found
     try:
-        others = orjson.loads(description)
-    except (orjson.JSONDecodeError, TypeError):
+        others = parsed(description) if isinstance(description, str) else None
+    except UNREADABLE:
         others = None
     return found | (others if isinstance(others, dict) else {"description": description})
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import base64
-import io
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from blocks.layouts.crops import DOES_NOT_FIT, on_picture
+from blocks.pictures import decoded
 from blocks.values import finite
 from exporters.model import (
     Box,
@@ -62,7 +61,7 @@ def to_shape(parts: Sequence[Record], size: tuple[int, int]) -> Shape:
         if kind == "mask":
             return _mask(parts[0], points, size)
         return _shape(str(kind), points)
-    except (KeyError, TypeError, ValueError, OSError, SyntaxError, ArithmeticError):
+    except (KeyError, TypeError, ValueError, ArithmeticError):
         return Unknown(f"{kind} that cannot be read")
 
 
@@ -91,7 +90,7 @@ def _shape(kind: str, points: Sequence[Point]) -> Shape:
 def _mask(record: Record, points: Sequence[Point], size: tuple[int, int]) -> Shape:
     """The crop that is a mask, in its place on the picture."""
     (left, top), _ = points
-    with Image.open(io.BytesIO(base64.b64decode(record["mask"]))) as picture:
+    with decoded(base64.b64decode(record["mask"])) as picture:
         if picture.width > size[0] or picture.height > size[1]:
             return DOES_NOT_FIT
         crop = np.asarray(picture.convert("L")) > 0

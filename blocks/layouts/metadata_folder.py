@@ -19,12 +19,13 @@ import orjson
 from msgspec import Raw
 from msgspec.structs import replace
 
-from blocks.layouts.json_file import read_json
+from blocks.layouts.json_file import parsed, read_json
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import SPLITS, Folder
 from blocks.storage_errors import translated
 from blocks.values import finite, identifier, mapping
 from exporters.errors import RequestError
+from exporters.foreign_json import UNREADABLE
 from exporters.model import Annotation, Box, Category, Classification, Dataset, Entry, Shape, Unknown
 from exporters.shard import MediaChoice
 
@@ -103,8 +104,8 @@ class MetadataFolderLayout(Layout):
                 if not line.strip():
                     continue
                 try:
-                    row = mapping(orjson.loads(line))
-                except orjson.JSONDecodeError as error:
+                    row = mapping(parsed(line))
+                except UNREADABLE as error:
                     raise RequestError(f"{shown}, line {number} is no sound JSON ({error}); correct it.") from None
                 if not isinstance(row.get("file_name"), str):
                     raise RequestError(f"{shown}, line {number} has no file_name; every line needs one.")
@@ -159,6 +160,6 @@ def _box(value: Any) -> Shape:
 def _attributes(value: Any) -> dict[str, Any]:
     """Our own exporter has them as a JSON text: columns of datasets have one type."""
     try:
-        return mapping(orjson.loads(value)) if isinstance(value, str) else mapping(value)
-    except orjson.JSONDecodeError:
+        return mapping(parsed(value)) if isinstance(value, str) else mapping(value)
+    except UNREADABLE:
         return {"attributes": value}

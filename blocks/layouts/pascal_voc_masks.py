@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import io
-
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from blocks.layouts.opened import Folder
+from blocks.pictures import decoded
 from exporters.errors import RequestError
 from exporters.formats.mask_images import MOST_PIXELS
 from exporters.model import Mask
@@ -41,13 +39,13 @@ def _values(folder: Folder, path: str, size: tuple[int, int]) -> NDArray[np.uint
     if size[0] * size[1] > MOST_PIXELS:
         raise RequestError(f"{shown} is too large to be read in memory; split the picture.")
     try:
-        with Image.open(io.BytesIO(folder.storage.read(path))) as picture:
+        with decoded(folder.storage.read(path)) as picture:
             if picture.size != size:
                 raise RequestError(f"{shown} is not of the size that its XML says; correct one of them.")
             if picture.mode in ("P", "L"):
                 return np.asarray(picture).astype(np.uint16)
             red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.uint32), 2, 0)
-    except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises of files that it cannot read
+    except ValueError as error:
         raise RequestError(f"{shown} is no picture that can be read ({error}).") from None
     colors, places = np.unique(red << 16 | green << 8 | blue, return_inverse=True)
     known = np.array([_COLORS.get(color, _OF_NO_OBJECT) for color in colors.tolist()], np.uint16)

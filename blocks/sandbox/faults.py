@@ -22,6 +22,7 @@ FaultKind = Literal[
     "reset",
     "truncate",
     "stall",
+    "endless",
     "slow",
     "wrong_length",
     "malformed",
@@ -44,6 +45,7 @@ class Fault:
     * ``reset``: the connection is reset before any answer
     * ``truncate``: ``sent_share`` of the body, then the connection closes
     * ``stall``: ``sent_share`` of the body, then silence for ``stall_seconds``
+    * ``endless``: the body again and again, under no length, for as long as the client listens
     * ``slow``: the whole body, ``drip_bytes`` at a time with ``drip_seconds`` in between
     * ``wrong_length``: the full body under a Content-Length that is ``length_error_bytes`` too large: the client waits
       for the rest until ``stall_seconds`` are over; or, where negative, too small: the rest of the body stays on the

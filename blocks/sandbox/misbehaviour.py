@@ -38,6 +38,8 @@ async def go_wrong(fault: Fault, request: web.Request, handler: Handler, expire:
         case "expired":
             expire(request)
             return await handler(request)
+        case "endless":
+            return await _endless(request, await handler(request))
         case _:
             return _spoilt(fault, await handler(request))
 
@@ -94,6 +96,17 @@ def _spoilt(fault: Fault, proper: web.StreamResponse) -> web.StreamResponse:
         hold_seconds=hold_seconds,
         pace=pace,
     )
+
+
+async def _endless(request: web.Request, proper: web.StreamResponse) -> web.StreamResponse:
+    content = _content(proper)
+    if content is None:
+        return proper
+    response = web.StreamResponse(headers={hdrs.CONTENT_TYPE: proper.content_type})
+    await response.prepare(request)
+    while True:  # until the client hangs up, which ends this
+        for piece in content.pieces():
+            await response.write(piece)
 
 
 def _content(proper: web.StreamResponse) -> Body | None:

@@ -118,7 +118,7 @@ class Context:
     @progress.setter
     def progress(self, fraction: Any) -> None:
         if not isinstance(fraction, int | float) or not 0 <= fraction <= 1:
-            raise FatalError(f"context.progress is a number from 0 to 1, not {fraction!r}.")
+            raise FatalError(f"context.progress is a number from 0 to 1, not {fraction!r}; set the share that is done.")
         self._is_set_by_hand = True
         self._move(float(fraction))
 
@@ -130,7 +130,9 @@ class Context:
     def reschedule(self, after: Any = FIRST_WAIT_SECONDS) -> NoReturn:
         """End this attempt, and try the export again after so many seconds, from the beginning; no failure counts."""
         if not isinstance(after, int | float) or not 0 <= after < math.inf:
-            raise FatalError(f"context.reschedule(after=...) takes a number of seconds, not {after!r}.")
+            raise FatalError(
+                f"context.reschedule(after=...) takes a number of seconds, not {after!r}; give one, such as 60."
+            )
         self._ended = Rescheduled(float(after))
         raise self._ended
 

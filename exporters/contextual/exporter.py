@@ -89,7 +89,9 @@ def _check_export(cls: type, shown: str) -> None:
     try:
         inspect.signature(export).bind(None, None)
     except (TypeError, ValueError):
-        raise FatalError(f"The method export of {shown} should take one argument: export(self, context).") from None
+        raise FatalError(
+            f"The method export of {shown} does not take one argument; write it as export(self, context)."
+        ) from None
 
 
 def _instance(cls: type, shown: str) -> Any:
@@ -111,7 +113,7 @@ def _text(instance: Any, name: str, shown: str, example: str) -> str:
 def _number(instance: Any, shown: str) -> int:
     version = getattr(instance, "version", 1)
     if not isinstance(version, int) or isinstance(version, bool):
-        raise FatalError(f"The version of the exporter {shown} should be a whole number, not {version!r}.")
+        raise FatalError(f"The version of the exporter {shown} is no whole number but {version!r}; count it up from 1.")
     return version
 
 
@@ -119,7 +121,9 @@ def _limited(options: Any, shown: str) -> type[BaseModel]:
     """The options with a time limit, which decides nothing about the product and so is kept out of its manifest."""
     model = options or NoOptions
     if not isinstance(model, type) or not issubclass(model, BaseModel):
-        raise FatalError(f"The options of the exporter {shown} should be a pydantic model's class, not {options!r}.")
+        raise FatalError(
+            f"The options of the exporter {shown} are no pydantic model's class but {options!r}; name the class itself."
+        )
     if TIME_LIMIT in model.model_fields:
         raise FatalError(f"The exporter {shown} has an option {TIME_LIMIT}, which every exporter gets; rename it.")
     limit = Field(

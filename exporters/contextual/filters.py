@@ -47,7 +47,9 @@ class Filter:
         self._tests = [(*_split(str(name)), wanted) for name, wanted in where.items()]
         for name, operation, wanted in self._tests:
             if operation in ORDERED and not isinstance(wanted, int | float | str):
-                raise RequestError(f"The filter {name}__{operation} compares with one number or time, not {wanted!r}.")
+                raise RequestError(
+                    f"The filter {name}__{operation} compares with one number or time, not {wanted!r}; give one."
+                )
 
     @property
     def is_empty(self) -> bool:
@@ -134,7 +136,7 @@ def _compares(compare: Callable[[Any, Any], bool], value: Any, wanted: Any) -> b
 def _number(text: Any) -> float | None:
     try:
         return float(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
 
 

@@ -71,7 +71,7 @@ class IoContext:
     @file.setter
     def file(self, handle: IO[Any]) -> None:
         if not hasattr(handle, "read") or not hasattr(handle, "close"):
-            raise FatalError(f"context.io.file takes an open file, not {type(handle).__name__}.")
+            raise FatalError(f"context.io.file takes an open file, not {type(handle).__name__}; open it first.")
         self._decide("file")
         if handle is self._file:
             return

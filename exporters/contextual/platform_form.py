@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
-import numpy as np
 
+from exporters.arrays import np
 from exporters.model import (
     Annotation,
     Box,

@@ -13,16 +13,18 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cache
-from importlib import import_module, metadata
+from importlib import import_module
 from pathlib import Path
 from typing import Any, ClassVar
 
 from exporters.contextual import Context, ContextualExporter, adapt
-from exporters.errors import FatalError, RequestError, unknown_name
+from exporters.errors import FatalError, unknown_name
+from exporters.extras import absent
 from exporters.formats.datumaro import DatumaroExporter
 from exporters.formats.datumaro_staging import Items, Staging
 from exporters.options import ImageOptions
 from exporters.temporary import temporary_folder
+from exporters.version import version_of
 
 PREFIX = "datumaro:"
 READERS = {"mot_seq_gt": "mot_seq", "mots_png": "mots", "yolo_ultralytics": "yolo"}
@@ -54,7 +56,9 @@ class DatumaroBridge(ContextualExporter):
             try:
                 staged.export(str(written), self.format, save_media=True)
             except Exception as error:  # whatever Datumaro's writers raise
-                raise FatalError(f"Datumaro cannot write this export as {self.format}: {_line(error)}.") from error
+                raise FatalError(
+                    f"Datumaro cannot write this export as {self.format} ({_line(error)}); choose another format."
+                ) from error
         try:
             found = dataset.import_from(str(written), READERS.get(self.format, self.format))
             after = _counts(found)
@@ -97,15 +101,12 @@ def _library(module: str) -> Any:
     try:
         return import_module(module)
     except ImportError:
-        raise RequestError(
-            "The formats datumaro:… are written by Datumaro, which is not installed here; "
-            "install it with pip install 'outhaul[datumaro]'."
-        ) from None
+        raise absent("datumaro") from None
 
 
 def _version() -> int:
     """That of the library decides about the bytes: 1.13.12 is 1013012."""
-    major, minor, patch = (int(part) for part in metadata.version("datumaro").split(".")[:3])
+    major, minor, patch = (int(part) for part in version_of("datumaro").split(".")[:3])
     return (major * 1000 + minor) * 1000 + patch
 
 

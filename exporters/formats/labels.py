@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from xml.sax.saxutils import escape, quoteattr
+from html import escape
 
 from exporters.classes import ExportClass
 from exporters.options import Options
@@ -47,11 +47,13 @@ def labels_of(shard: Shard[Options]) -> dict[str, str]:
 
 def xml_text(text: str) -> str:
     """Text as the content of an element; `one_line` is not asked of it."""
-    return escape(_NOT_IN_XML.sub(_as_escape, text), {"\r": "&#13;"})
+    return escape(_NOT_IN_XML.sub(_as_escape, text), quote=False).replace("\r", "&#13;")
 
 
 def xml_attribute(text: str) -> str:
     """Text as the value of an attribute, quotes included; line breaks and tabs survive."""
+    from xml.sax.saxutils import quoteattr  # noqa: PLC0415 - it brings a client of HTTP
+
     return quoteattr(_NOT_IN_XML.sub(_as_escape, text))
 
 

@@ -19,13 +19,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
 import orjson
-from numpy.typing import NDArray
 from pydantic import Field
 
+from exporters.arrays import np
 from exporters.assembly import Assembly
 from exporters.base import Exporter
 from exporters.classes import ExportClass
@@ -36,14 +35,18 @@ from exporters.item import Item, Placed
 from exporters.naming import safe_component
 from exporters.options import ImageOptions
 from exporters.pictures import painting
-from exporters.shapes import geometry
-from exporters.shapes.masks import Pixels
+from exporters.shapes import geometry, masks
 from exporters.shard import Shard
 
-MOST_PIXELS = 1 << 28
-"""Of a picture whose values are painted in memory: half a gigabyte at 16 bits."""
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
-Values = NDArray[np.uint8] | NDArray[np.uint16]
+    from exporters.shapes.masks import Pixels
+
+    Values = NDArray[np.uint8] | NDArray[np.uint16]
+
+MOST_PIXELS = masks.MOST_PIXELS
+"""Of a picture whose values are painted in memory: half a gigabyte at 16 bits."""
 
 
 class MaskImageOptions(ImageOptions):

@@ -27,8 +27,6 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-import yaml
-
 from exporters import splits
 from exporters.assembly import Assembly, Piece
 from exporters.base import Exporter
@@ -216,6 +214,8 @@ def _readme(title: str, names: Mapping[str, str], described: list[dict[str, Any]
         "configs": [{"config_name": "default", "data_files": files}],
         "dataset_info": {"splits": described},
     }
+    import yaml  # noqa: PLC0415 - whoever lists the formats does without
+
     yield f"---\n{yaml.safe_dump(head, allow_unicode=True, sort_keys=False)}---\n\n"
     yield f"# {' '.join(title.split())}\n"
     renamed = [(name, split) for split, name in names.items() if split not in ("", name)]

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from exporters.errors import RequestError
+from exporters.extras import absent
 
 GROUP_ROWS = 100
 GROUP_BYTES = 64 << 20
@@ -176,6 +176,4 @@ def pyarrow(name: str = "pyarrow") -> Any:
     try:
         return importlib.import_module(name)
     except ImportError:
-        raise RequestError(
-            "The format parquet needs the package pyarrow; install it with: pip install 'outhaul[parquet]'."
-        ) from None
+        raise absent("parquet") from None

@@ -28,6 +28,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import warnings
 from collections.abc import Sequence
 from typing import Literal
 
@@ -170,12 +171,14 @@ def _depth(item: Item, shard: Shard[PascalVocOptions]) -> int:
     data = shard.read_media(media) if media and shard.options.depth == "read" else None
     if data is None:
         return 3
-    from PIL import Image, UnidentifiedImageError  # noqa: PLC0415 only here, for it takes a while
+    from PIL import Image  # noqa: PLC0415 only here, for it takes a while
 
     try:
-        with Image.open(io.BytesIO(data)) as picture:
-            return 3 if picture.mode == "P" else len(picture.getbands())
-    except UnidentifiedImageError:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of enormous ones: nothing is decoded
+            with Image.open(io.BytesIO(data)) as picture:
+                return 3 if picture.mode == "P" else len(picture.getbands())
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):  # of files that are no picture
         return 3
 
 

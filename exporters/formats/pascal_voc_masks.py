@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-import numpy as np
-
+from exporters.arrays import np
 from exporters.classes import ExportClass
 from exporters.errors import SkippableError
 from exporters.formats.labels import class_labels

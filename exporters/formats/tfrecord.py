@@ -26,13 +26,13 @@ import hashlib
 import struct
 from collections.abc import Callable, Sequence
 
-import numpy as np
 from pydantic import Field
 
+from exporters.arrays import np
 from exporters.assembly import Assembly
 from exporters.base import Exporter
 from exporters.classes import ExportClass
-from exporters.errors import RequestError
+from exporters.extras import absent
 from exporters.formats import tfexample
 from exporters.formats.numbered import files_of, parts_of, series_names
 from exporters.formats.tfexample import Feature, bytes_list, float_list, int64_list
@@ -115,9 +115,7 @@ def _crc32c() -> Callable[[bytes], int]:
     try:
         from crc32c import crc32c  # noqa: PLC0415 - only this format needs it
     except ImportError:
-        raise RequestError(
-            "The format tfrecord needs the package crc32c; install it with: pip install 'outhaul[tfrecord]'."
-        ) from None
+        raise absent("tfrecord") from None
     return crc32c
 
 

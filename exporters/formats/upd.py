@@ -20,7 +20,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from datetime import datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +35,7 @@ from exporters.upd import rows, schema, signing
 from exporters.upd.database import IdsMeetError
 from exporters.upd.options import SigningOptions, signer_of
 from exporters.upd.writer import UpdWriter
+from exporters.version import version_of
 
 PASSES = 3
 """Over all entries: rows must follow what they refer to."""
@@ -127,7 +127,7 @@ class _Export:
         values = {
             "Schema-Type": schema.SCHEMA_TYPE,
             "Schema-Version": schema.SCHEMA_VERSION,
-            "Schema-Built-By": f"outhaul {metadata.version('outhaul')}",
+            "Schema-Built-By": f"outhaul {version_of('outhaul')}",
             "Schema-Flavor": schema.VANILLA,
             "Authored-By": self._options.authored_by,
         }

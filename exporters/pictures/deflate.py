@@ -8,19 +8,23 @@ of the byte before. Pictures of areas, filtered row by row, are long runs of zer
 from __future__ import annotations
 
 import zlib
+from functools import cache
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from exporters.arrays import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    _Codes = tuple[NDArray[np.int64], NDArray[np.int64]]
+    """For each byte, or each count of repetitions: the code, its first bit the lowest; how many bits it has."""
 
 _HEADER = b"\x78\x01"
 _BLOCK_BYTES = 1 << 18
 """Of input; more would only take more memory."""
 _LONGEST, _SHORTEST = 258, 3
 """Repetitions that one code can stand for."""
-
-_Codes = tuple[NDArray[np.int64], NDArray[np.int64]]
-"""For each byte, or each count of repetitions: the code, its first bit the lowest; how many bits it has."""
 
 
 def compress(data: bytes) -> bytes:
@@ -41,7 +45,7 @@ def _block(data: NDArray[np.uint8], *, is_last: bool) -> bytes:
     singles = np.where(is_match, 0, rest)
     # A run is its byte, then its repetitions: as many of the longest as fit, and the rest in one or byte by byte.
     counts = np.stack((1 + singles, longest, is_match.astype(np.int64)), axis=1).ravel()
-    literals, matches = _LITERALS, _MATCHES
+    literals, matches = _literal_codes(), _match_codes()
     full = np.full_like(values, _LONGEST)
     codes = np.stack((literals[0][values], matches[0][full], matches[0][rest]), axis=1).ravel()
     sizes = np.stack((literals[1][values], matches[1][full], matches[1][rest]), axis=1).ravel()
@@ -78,6 +82,7 @@ def _symbol(symbol: int) -> tuple[int, int]:
     return int(f"{code:0{size}b}"[::-1], 2), size
 
 
+@cache
 def _match_codes() -> _Codes:
     """The codes of `length` repetitions of the last byte: symbol, what it leaves open of the length, distance 1."""
     codes, sizes = np.zeros(_LONGEST + 1, np.int64), np.zeros(_LONGEST + 1, np.int64)
@@ -94,8 +99,9 @@ def _match_codes() -> _Codes:
     return codes, sizes
 
 
-_LITERALS: _Codes = (
-    np.array([_symbol(byte)[0] for byte in range(256)], np.int64),
-    np.array([_symbol(byte)[1] for byte in range(256)], np.int64),
-)
-_MATCHES = _match_codes()
+@cache
+def _literal_codes() -> _Codes:
+    return (
+        np.array([_symbol(byte)[0] for byte in range(256)], np.int64),
+        np.array([_symbol(byte)[1] for byte in range(256)], np.int64),
+    )

@@ -9,14 +9,17 @@ from __future__ import annotations
 import math
 import struct
 import zlib
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from exporters.arrays import np
 from exporters.model import Box, Ellipse, Mask, Part, Polygon, RotatedBox, Shape, Skeleton, shape_name
 from exporters.pictures import deflate
 from exporters.shapes import geometry, masks
-from exporters.shapes.masks import Pixels
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from exporters.shapes.masks import Pixels
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _GREY, _INDEXED = 0, 3

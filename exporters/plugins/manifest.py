@@ -66,14 +66,23 @@ def entry_file(folder: Path, manifest: PluginManifest) -> Path:
     named = manifest.entry_points.sync
     places = (named,) if named else ("sync.py", f"backends/sync/{manifest.name}/sync.py")
     for place in places:
-        path = (folder / place).resolve()
-        if not path.is_relative_to(folder.resolve()) or path.suffix != ".py":
+        if not _is_within(folder, place):
             raise RequestError(
                 f"{folder / MANIFEST} names {quoted(place)} as entryPoints.sync; name a Python file within its folder."
             )
-        if path.is_file():
+        if (path := (folder / place).resolve()).is_file():
             return path
     raise RequestError(
         f"The plug-in {manifest.name} has no file {' or '.join(places)} in {folder}; add it, with a function "
         f"init(context), or correct entryPoints.sync in {MANIFEST}."
     )
+
+
+def _is_within(folder: Path, place: str) -> bool:
+    """Whether this can be a Python file of a folder."""
+    try:
+        path = (folder / place).resolve()
+        path.is_file()
+    except (OSError, ValueError):  # names that are too long, or have a NUL in them
+        return False
+    return path.is_relative_to(folder.resolve()) and path.suffix == ".py"

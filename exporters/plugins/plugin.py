@@ -140,4 +140,7 @@ def _check(exporter: type[AnyExporter]) -> None:
         lacks.append("options")
     lacks += [f"{method}()" for method in sorted(getattr(exporter, "__abstractmethods__", ()))]
     if lacks:
-        raise FatalError(f"The exporter {exporter.__name__} lacks {', '.join(lacks)}, or has something else there.")
+        raise FatalError(
+            f"The exporter {exporter.__name__} lacks {', '.join(lacks)}, or has something else there; derive it from "
+            f"exporters.Exporter, which says what belongs there."
+        )

@@ -11,6 +11,9 @@ from collections.abc import Sequence
 
 from exporters.errors import FatalError
 
+LONGEST_BITS = 60
+"""Of a run; a text of nothing but continued groups would be one number of millions of bits."""
+
 
 def compress(counts: Sequence[int]) -> str:
     text = bytearray()
@@ -29,13 +32,15 @@ def decompress(text: str) -> tuple[int, ...]:
     """The inverse of `compress`.
 
     Raises:
-        FatalError: the text ends within a run.
+        FatalError: the text is no run lengths, or ends within one.
     """
     counts: list[int] = []
     value = shift = 0
     more = False
     for character in text.encode():
         group = character - 48
+        if not 0 <= group < 64 or shift > LONGEST_BITS:
+            raise FatalError(f"The run lengths {text[:40]!r} are none that a picture has; the mask cannot be read.")
         value |= (group & 0x1F) << shift
         shift += 5
         more = bool(group & 0x20)

@@ -9,15 +9,16 @@ topmost points, and parts and holes are in the order of these.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from exporters.arrays import np
 from exporters.model import Mask, Part, Point, Polygon
 from exporters.shapes import masks
 
-Indices = NDArray[np.int64]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Indices = NDArray[np.int64]
 
 
 class _Corners(NamedTuple):

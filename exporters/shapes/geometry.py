@@ -54,7 +54,7 @@ def bounds(shape: Shape) -> Box | None:
         case Mask():
             return masks.bounds(shape)
         case Skeleton():
-            placed = [point for point, seen in zip(shape.points, shape.visibility, strict=True) if seen]
+            placed = [point for point, seen in zip(shape.points, shape.visibility, strict=False) if seen]
             return bounds(shape.outline) if shape.outline else _around(placed)
         case Track(keyframes):
             boxes = [box for box in (bounds(keyframe.shape) for keyframe in keyframes) if box]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 
-import numpy as np
 from msgspec.structs import replace
 
+from exporters.arrays import np
 from exporters.model import Point, RotatedBox
 
 QUARTER = math.pi / 2

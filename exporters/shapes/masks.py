@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from exporters.arrays import np
 from exporters.model import Box, Mask, Part, Point
 
-Pixels = NDArray[np.bool_]
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Pixels = NDArray[np.bool_]
 
 
 def from_pixels(pixels: Pixels) -> Mask:
@@ -24,14 +26,31 @@ def from_pixels(pixels: Pixels) -> Mask:
     return Mask(width, height, tuple(counts.tolist()) if width * height else ())
 
 
+MOST_PIXELS = 1 << 28
+"""Of a picture that is painted in memory, a byte a pixel."""
+
+
+class TooLargeError(ValueError):
+    """A picture is too large to be painted in memory; run lengths and outlines on it may be sound."""
+
+
+def check_paintable(width: int, height: int) -> None:
+    """Raise TooLargeError for a picture that is too large."""
+    if width * height > MOST_PIXELS:
+        raise TooLargeError(f"a picture of {width} x {height} pixels is too large to be painted")
+
+
 def to_pixels(mask: Mask) -> Pixels:
+    """Raises TooLargeError."""
+    check_paintable(mask.width, mask.height)
     values = np.arange(len(mask.counts)) % 2 == 1
     return np.repeat(values, mask.counts).reshape((mask.height, mask.width), order="F")
 
 
 def is_sound(mask: Mask) -> bool:
     """True when the runs are whole and add up to the size they claim."""
-    return all(run >= 0 for run in mask.counts) and sum(mask.counts) == mask.width * mask.height
+    is_picture = mask.width >= 0 and mask.height >= 0
+    return is_picture and all(run >= 0 for run in mask.counts) and sum(mask.counts) == mask.width * mask.height
 
 
 def area(mask: Mask) -> int:
@@ -72,7 +91,11 @@ def rasterize(parts: Sequence[Part], width: int, height: int) -> Pixels:
     """The pixels whose centre lies in any of the parts and in none of that part's holes.
 
     pycocotools rounds outlines to fifths of a pixel first: it may decide otherwise about pixels that one cuts in half.
+
+    Raises:
+        TooLargeError: the picture cannot be painted.
     """
+    check_paintable(width, height)
     pixels = np.zeros((height, width), dtype=np.bool_)
     for part in parts:
         window = _window(part.ring, width, height)

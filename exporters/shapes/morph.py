@@ -10,8 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 
-import numpy as np
-
+from exporters.arrays import np
 from exporters.model import Point
 from exporters.shapes.rings import signed_area
 

@@ -15,7 +15,7 @@ from exporters.contextual.exporter import ContextualExporter, adapt
 from exporters.contextual.io import IoContext
 from exporters.contextual.product import product_files
 from exporters.contextual.signals import Failed, Rescheduled
-from exporters.registry import read_options
+from exporters.registries import read_options
 from exporters.testing.data import Datasets
 from exporters.testing.result import Result
 from exporters.testing.sharded import run_sharded

@@ -12,8 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-import numpy as np
-
+from exporters.arrays import np
 from exporters.errors import FatalError
 from exporters.temporary import temporary_folder
 from exporters.upd.schema import STORAGE_VERSION, duckdb

@@ -19,6 +19,7 @@ from typing import NamedTuple
 import msgspec
 from msgspec import Raw, Struct
 
+from exporters.foreign_json import UNREADABLE
 from exporters.model import Annotation, Dataset, Entry, Media, Recorded
 from exporters.upd.naming import fitted
 from exporters.upd.schema import MAX_TYPE, OURS, RECORD, as_json, document, field_name, metadata_key
@@ -87,7 +88,7 @@ def is_of_platform(one: Recorded) -> bool:
     """Whether the platform sent it."""
     try:
         return _decode_type(one.raw).type == RECORD_TYPES[type(one)]
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return False
 
 
@@ -95,7 +96,7 @@ def attributes_of(one: Recorded) -> Fields | None:
     """The attributes of the platform's record; None where it is not the platform that sent it."""
     try:
         record = _decode_record(one.raw)
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return None
     return record.attributes if record.type == RECORD_TYPES[type(one)] else None
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from exporters.errors import RequestError
+from exporters.extras import absent
 
 EXTENSION = "upd"
 SCHEMA_TYPE = "Universal Portable Dataset"
@@ -97,7 +97,7 @@ def duckdb() -> ModuleType:
     try:
         import duckdb as library  # noqa: PLC0415 - optional, and heavy
     except ImportError:
-        raise RequestError("The format upd needs DuckDB; install it with: pip install 'outhaul[upd]'.") from None
+        raise absent("upd") from None
     return library
 
 

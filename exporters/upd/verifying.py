@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from exporters.errors import FatalError, OuthaulError, RequestError, quoted
+from exporters.foreign_json import UNREADABLE
 from exporters.temporary import temporary_folder
 from exporters.upd.canonical import ALGORITHMS, data_hash, schema_hashes
 from exporters.upd.database import ALIAS
@@ -118,7 +119,7 @@ def _checked(dataset: _Dataset, name: str, metadata: str, is_required: bool) -> 
     shown = f"dataset {quoted(name)}"
     try:
         found = _decode_metadata(metadata or "{}").signatures
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return Signed(name, (), (f"the signatures of {shown} cannot be read",))
     if not found:
         return Signed(name, (), (f"{shown} is not signed",) if is_required else ())
@@ -185,7 +186,9 @@ def load_roots(path: Path) -> list[Certificate]:
     try:
         return load_certificates(path.read_bytes(), f"file of trusted certificates {path}")
     except OSError as error:
-        raise RequestError(f"The file of trusted certificates {path} cannot be read ({error.strerror}).") from None
+        raise RequestError(
+            f"The file of trusted certificates {path} cannot be read ({error.strerror}); check its path."
+        ) from None
 
 
 def _bytes_of(text: str) -> bytes:

@@ -9,6 +9,7 @@ import msgspec
 
 from blocks.ango.filters import ALL_STAGES
 from exporters.errors import RequestError
+from exporters.foreign_json import UNREADABLE, check_levels
 
 KEY_FRAMES = "include_key_frames_only"
 REQUEST_KEYS = ("media", "on_error", "strict", "sort")
@@ -68,8 +69,9 @@ def _config(text: Any) -> dict[str, Any]:
     if not isinstance(text, str) or not text.strip():
         raise RequestError("The configuration of this run is empty; write {} to have the defaults.")
     try:
+        check_levels(text.encode(errors="surrogatepass"))
         config = msgspec.json.decode(text)
-    except msgspec.DecodeError as error:
+    except UNREADABLE as error:
         raise RequestError(
             f"The configuration of this run is not valid JSON ({str(error).removeprefix('JSON is malformed: ')}); "
             f'write something like {{"option": "value"}}.'

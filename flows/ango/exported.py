@@ -129,7 +129,7 @@ def _request(job: Job, asked: Asked) -> Request:
             **asked.request,
         )
     except ValidationError as error:
-        raise RequestError(f"The configuration of this run does not take {wrong_values(error)}.") from None
+        raise RequestError(f"The configuration of this run does not take {wrong_values(error)}; correct it.") from None
 
 
 def _name_of(job: Job, source: Any, asked: Asked) -> str:
@@ -178,7 +178,7 @@ def _parcel(storage: Storage, folder: str) -> Parcel:
     path = f"{folder}/{RECEIPT}"
     if not storage.exists(path):
         raise RetriableError(f"{storage.shown_path(folder)} has no receipt; the export is not whole, run it again.")
-    packed = decode_receipt(storage.read(path)).package
+    packed = decode_receipt(storage.read(path), storage.shown_path(path)).package
     return Parcel(packed.file, packed.size, lambda: storage.stream(f"{folder}/{packed.file}"), packed.sha256)
 
 

@@ -13,6 +13,7 @@ import msgspec
 
 from blocks.storage_errors import translated
 from exporters.errors import FatalError
+from exporters.foreign_json import UNREADABLE
 
 JsonObject = dict[str, Any]
 _decode = msgspec.json.Decoder(JsonObject).decode
@@ -83,7 +84,7 @@ class Rows(Sequence[JsonObject]):
         except OSError:
             with translated(self._shown):
                 raise
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise FatalError(
                 f"Row {number + 1} of the export is no JSON object ({error}); run it again, and report it if it stays."
             ) from None

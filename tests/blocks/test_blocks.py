@@ -23,6 +23,7 @@ from blocks.s3_target import S3Target
 from blocks.signing import SigningKey
 from blocks.target import Target
 from blocks.upd import UpdSource
+from blocks.webhook import Webhook
 from blocks.workspace import Workspace
 from tests.conformance.sources import CANARY
 
@@ -39,6 +40,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "timeout_seconds": 5.5,
         "connections": 3,
         "allow_partial": True,
+        "entry_link": "https://idah.example.org/{dataset}/{entry}",
     },
     AngoSource: {
         "url": "https://ango.example.org",
@@ -60,6 +62,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "connections": 3,
         "media_hosts": ["*.example.org"],
         "projects_per_page": 7,
+        "entry_link": "https://ango.example.org/{dataset}/{entry}",
     },
     FolderSource: {"url": "s3://bucket/coco", "options": SecretDict({"secret": CANARY}), "connections": 2},
     Target: {
@@ -127,6 +130,13 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "private_key": SecretStr(CANARY),
         "certificate": "-----BEGIN CERTIFICATE-----",
         "passphrase": SecretStr(CANARY),
+    },
+    Webhook: {
+        "url": "https://ci.example.org/datasets",
+        "secret": SecretStr(CANARY),
+        "timeout_seconds": 5.5,
+        "verify_ssl": False,
+        "ca_bundle": "/ca.pem",
     },
 }
 """Every field of every block, unlike its default."""
@@ -211,7 +221,7 @@ def test_secrets_are_masked(block: type[Block]) -> None:
 def test_forms_have_titles_and_defaults(block: type[Block]) -> None:
     """In the form only what nobody can guess has to be filled in, and secrets are secret fields."""
     schema = block.model_json_schema()
-    assert schema.get("required", []) in (["url"], ["bucket"], [], ["private_key", "certificate"])
+    assert schema.get("required", []) in (["url"], ["bucket"], [], ["private_key", "certificate"], ["url", "secret"])
     secrets = {name.split(".")[0] for name in schema["secret_fields"]}
     assert secrets == {name for name, value in SAMPLES[block].items() if isinstance(value, SecretStr | SecretDict)}
     for name, field in schema["properties"].items():

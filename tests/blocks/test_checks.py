@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-import ssl
-import threading
 from collections.abc import Iterator
-from http.server import HTTPServer, SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
-from cryptography import x509
 from pydantic import SecretStr
 
 from blocks import http, idah_client
@@ -28,6 +24,7 @@ from blocks.workspace import Workspace
 from exporters.errors import OuthaulError
 from tests.blocks.samples import coco, image, lay_out
 from tests.exporters.upd.certificates import holder
+from tests.fakes.stranger import stranger
 from tests.fakes.upd import archived
 
 
@@ -41,19 +38,8 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 def expired(tmp_path: Path) -> Iterator[tuple[str, str]]:
     """The address of a server whose certificate was good until yesterday, and the file of its authority."""
     now = dt.datetime.now(dt.UTC)
-    name = (x509.SubjectAlternativeName([x509.DNSName("localhost")]), False)
-    old = holder("old", begin=now - dt.timedelta(days=9), end=now - dt.timedelta(days=1), extensions=(name,))
-    pem, private = tmp_path / "old.pem", tmp_path / "old.key"
-    pem.write_bytes(old.pem)
-    private.write_bytes(old.key_pem())
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(pem, private)
-    server = HTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
-    server.socket = context.wrap_socket(server.socket, server_side=True)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"https://localhost:{server.server_port}", str(pem)
-    server.shutdown()
-    server.server_close()
+    with stranger(tmp_path, begin=now - dt.timedelta(days=9), end=now - dt.timedelta(days=1)) as old:
+        yield old.url, old.pem
 
 
 def said(block: Checkable) -> str:

@@ -17,6 +17,7 @@ from exporters.errors import RequestError, RetriableError
 from tests.conformance.sources import CANARY
 from tests.fakes.documents import reference, save_document
 from tests.fakes.hostile import NAMES
+from tests.prefect_server import speaking_to
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -186,10 +187,8 @@ def test_blocks_that_are_no_places(slug: str, sentence: str) -> None:
 
 def test_a_prefect_api_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
     """A Prefect API that cannot be reached is trouble that may pass, and is named."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
-
     with (
-        temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}),
+        speaking_to("http://127.0.0.1:9/api"),
         pytest.raises(RetriableError, match=r"The Prefect API at http://127\.0\.0\.1:9/api/ cannot be"),
     ):
         existing_place("s3-bucket/team")

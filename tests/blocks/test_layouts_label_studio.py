@@ -185,7 +185,12 @@ def test_label_studio_finds_its_files(tmp_path: Path, url: str, path: str) -> No
 
 
 @pytest.mark.parametrize(
-    "data", [b'[{"data":{},"annotations":[]},', b'[{"data":{}}, 5]', b'[{"data":{"x":' + b"[" * 3000]
+    "data",
+    [
+        b'[{"data":{},"annotations":[]},',
+        b'[{"data":{}}, 5]',
+        b'[{"data":{}}, ' + b" " * 70_000 + b'{"data":{"x":' + b"[" * 3000,
+    ],
 )
 def test_unsound_label_studio_is_refused(tmp_path: Path, data: bytes) -> None:
     """What is cut off, nested beyond reason or no list of tasks is refused by the file's name."""

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from blocks.leftovers import _abort_uploads, sweep_target, sweep_workspace
+from blocks.leftovers import sweep_target, sweep_uploads, sweep_workspace
 from blocks.local_files import is_partial
 from blocks.storage import Storage
 from blocks.target import Target
@@ -152,7 +152,7 @@ def test_uploads_of_a_workspace_are_aborted_after_a_day(s3: str) -> None:
     begin(store.storage, "media/ab/abcd")
     sweep_workspace(store)
     assert uploads(store.storage) == ["media/ab/abcd"]
-    _abort_uploads(store.storage, "", timedelta(seconds=-5))
+    sweep_uploads(store.storage, "", timedelta(seconds=-5))
     assert uploads(store.storage) == []
 
 

@@ -18,6 +18,7 @@ from blocks.sandbox.server import serve
 from blocks.storage import Storage
 from blocks.uploads import Budget, part_bytes
 from exporters.errors import RequestError, RetriableError
+from tests.fakes.s3_proxy import kind_of
 from tests.fakes.s3_sink import Sink
 from tests.s3_server import S3Server
 
@@ -41,13 +42,13 @@ class Recorder(Sink):
 
     @web.middleware
     async def _record(self, request: web.Request, handler: Any) -> web.StreamResponse:
-        kind = _kind(request)
-        body = (await request.read()).decode() if kind == "STS" else ""
+        kind = kind_of(request)
+        body = (await request.read()).decode() if kind == STS else ""
         self.asked.append((kind, request, body))
         if waiting := self.faults.get(kind):
             await request.read()
             return waiting.pop(0)
-        if kind == "STS":
+        if kind == STS:
             return web.Response(text=ASSUMED, content_type="text/xml")
         response: web.StreamResponse = await handler(request)
         return response
@@ -59,26 +60,11 @@ class Recorder(Sink):
         return {kind for kind, _, _ in self.asked}
 
 
+STS = "POST"
+"""What is asked by it here, and is no upload, is asked of the service that lends credentials."""
 ASSUMED = """<AssumeRoleResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleResult><Credentials>
 <AccessKeyId>assumed</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>lent</SessionToken>
 <Expiration>2099-01-01T00:00:00Z</Expiration></Credentials></AssumeRoleResult></AssumeRoleResponse>"""
-
-
-def _kind(request: web.Request) -> str:
-    match request.method:
-        case "POST" if "uploads" in request.query:
-            return "UPLOAD"
-        case "POST" if "uploadId" in request.query:
-            return "COMPLETE"
-        case "POST":
-            return "STS"
-        case "PUT" if "x-amz-copy-source" in request.headers:
-            return "COPY PART" if "uploadId" in request.query else "COPY"
-        case "PUT" if "uploadId" in request.query:
-            return "PART"
-        case "PUT":
-            return "CREATE" if "If-None-Match" in request.headers else "PUT"
-    return request.method
 
 
 @pytest.fixture
@@ -205,7 +191,7 @@ def test_a_role(recorder: tuple[Recorder, str], monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setenv("AWS_ENDPOINT_URL_STS", url)
     arn = "arn:aws:iam::123456789012:role/exports"
     use(target(url, role_arn=arn, external_id="outhaul", region="eu-central-1").storage())
-    ((sts, body),) = [(request, body) for kind, request, body in recorded.asked if kind == "STS"]
+    ((sts, body),) = [(request, body) for kind, request, body in recorded.asked if kind == STS]
     assert {name: value for name, (value,) in parse_qs(body).items()} == {
         "Action": "AssumeRole",
         "Version": "2011-06-15",
@@ -216,7 +202,7 @@ def test_a_role(recorder: tuple[Recorder, str], monkeypatch: pytest.MonkeyPatch)
     assert "Credential=key/" in sts.headers["Authorization"]
     assert recorded.kinds() >= MADE
     for kind, request, _ in recorded.asked:
-        if kind != "STS":
+        if kind != STS:
             assert "Credential=assumed/" in request.headers["Authorization"]
             assert request.headers["x-amz-security-token"] == "lent"
 
@@ -356,9 +342,40 @@ def test_names_that_only_one_of_the_clients_takes(s3: str) -> None:
         assert storage.read(name) == name.encode()
 
 
+@pytest.mark.parametrize("names", [["a.jpg", "ü/é #%20.jpg", "deep/er/b"], ["a.jpg", "line\nbreak.jpg"]])
+def test_sizes_below_a_folder(s3: str, names: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of all files and no others, over as many pages as it takes, whatever their names."""
+    monkeypatch.setattr("blocks.uploads.KEYS_A_PAGE", 2)
+    storage = Storage(s3)
+    for size, name in enumerate(names):
+        storage.write(f"export/{name}", [bytes(size)])
+    storage.write("exported", [b"another"])
+    assert dict(storage.sizes("export")) == {name: size for size, name in enumerate(names)}
+    assert dict(storage.sizes("nothing")) == {}
+
+
 def test_settings_that_only_s3fs_knows(s3: str) -> None:
     """A bucket opened with options of s3fs that are not ours is written to by s3fs."""
     storage = Storage(s3, {"max_concurrency": 2})
     assert storage._uploader is None
     storage.write("file", [bytes(7 * MIB)])
     assert storage.size("file") == 7 * MIB
+
+
+@pytest.mark.usefixtures("s3")
+def test_what_breaks_off_is_not_published(s3_server: S3Server) -> None:
+    """An upload that ends in an error leaves nothing under its name; s3fs alone publishes what it has by then."""
+    import s3fs  # noqa: PLC0415 - the server's address stands in the environment only now
+
+    def broken() -> Iterator[bytes]:
+        yield bytes(7 * MIB)
+        raise RuntimeError("it broke off")
+
+    folder = os.urandom(6).hex()
+    theirs = s3fs.S3FileSystem(use_listings_cache=False)
+    with pytest.raises(RuntimeError), theirs.open(f"{s3_server.bucket}/{folder}/theirs", "wb") as handle:
+        handle.writelines(broken())
+    ours = S3Target(bucket=s3_server.bucket, folder=folder).storage()
+    with pytest.raises(RuntimeError):
+        ours.write("ours", broken())
+    assert ours.files() == {"theirs": 7 * MIB}

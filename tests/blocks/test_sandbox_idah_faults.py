@@ -262,6 +262,19 @@ def test_every_kind_has_a_name() -> None:
         assert Fault.named(kind).kind == kind
 
 
+def test_an_answer_without_an_end(live: tuple[IdahSandbox, Client]) -> None:
+    """What was asked for comes again and again, under no length, for as long as anybody listens."""
+    sandbox, client = live
+    headers = _logged_in(client)
+    sandbox.faults.append(Fault("dataset/datasets", kind="endless"))
+    connection = http.client.HTTPConnection(*client.address, timeout=10)
+    connection.request("GET", "/api/v1/dataset/datasets", headers=headers)
+    response = connection.getresponse()
+    assert (response.status, response.headers["Content-Length"]) == (200, None)
+    assert response.read(1 << 20).count(b'"data":') > 10
+    connection.close()
+
+
 # From plain values
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -20,17 +22,37 @@ _ROOT = Path(__file__).parents[2]
 def test_results_come_in_order() -> None:
     """Of several arguments, whoever is ready first, and for more things than there are threads."""
     with Threads(4) as threads:
-        made = threads.map(
-            lambda number, word: (time.sleep(0.01 * (number % 3)), word * number)[1], range(20), "ab" * 10
+        made = threads.stream(
+            lambda given: (time.sleep(0.01 * (given[0] % 3)), given[1] * given[0])[1],
+            zip(range(20), "ab" * 10, strict=True),
+            ahead=20,
         )
         assert list(made) == [word * number for number, word in zip(range(20), "ab" * 10, strict=True)]
+
+
+def test_a_stream_takes_no_more_than_it_is_asked_for() -> None:
+    """Results come in order, and of an endless list only so much is begun as is said; none waits for the slowest."""
+    taken: list[int] = []
+
+    def numbers() -> Iterator[int]:
+        for number in count():
+            taken.append(number)
+            yield number
+
+    with Threads(3) as pool:
+        for expected, found in enumerate(pool.stream(lambda number: number * 2, numbers(), ahead=5)):
+            assert found == expected * 2
+            assert len(taken) == expected + 6
+            if expected == 20:
+                break
+        assert list(pool.stream(str, range(3), ahead=5)) == ["0", "1", "2"]
 
 
 def test_work_is_done_by_several_at_once() -> None:
     """Each waits until all are there."""
     meeting = threading.Barrier(4, timeout=30)
     with Threads(4) as threads:
-        assert sorted(threads.map(lambda _: meeting.wait(), range(4))) == [0, 1, 2, 3]
+        assert sorted(threads.stream(lambda _: meeting.wait(), range(4), ahead=4)) == [0, 1, 2, 3]
 
 
 def test_what_one_raises_is_raised_and_stops_the_others() -> None:
@@ -44,7 +66,7 @@ def test_what_one_raises_is_raised_and_stops_the_others() -> None:
         time.sleep(0.01)
 
     with pytest.raises(ValueError, match="three"), Threads(2) as threads:
-        list(threads.map(work, range(1000)))
+        list(threads.stream(work, range(1000), ahead=1000))
     assert len(begun) < 1000
 
 
@@ -63,7 +85,7 @@ def test_long_work_stops_at_its_next_check() -> None:
 
     def start_and_interrupt() -> None:
         with Threads(1) as threads:
-            threading.Thread(target=lambda: next(threads.map(work, [1])), daemon=True).start()
+            threading.Thread(target=lambda: next(threads.stream(work, [1], ahead=1)), daemon=True).start()
             begun.wait(30)
             raise KeyboardInterrupt
 
@@ -79,7 +101,7 @@ def test_a_thread_that_hangs_holds_nobody_up() -> None:
         "begun = threading.Event()\n"
         "def hang(_): begun.set(); threading.Event().wait()\n"
         "with stopping.Threads(2) as threads:\n"
-        "    threading.Thread(target=lambda: next(threads.map(hang, [1])), daemon=True).start()\n"
+        "    threading.Thread(target=lambda: next(threads.stream(hang, [1], ahead=1)), daemon=True).start()\n"
         "    begun.wait()\n"
         "    raise SystemExit(7)\n"
     )

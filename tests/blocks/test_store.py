@@ -20,7 +20,7 @@ from blocks.ranges import stream_range
 from blocks.storage import Storage
 from blocks.store import Store, media_key, media_path
 from blocks.workspace import Workspace
-from exporters.errors import FatalError, OuthaulError
+from exporters.errors import FatalError, OuthaulError, RequestError
 from exporters.pictures.upright import MediaFile
 
 _ROOT = Path(__file__).parents[2]
@@ -166,8 +166,43 @@ def test_lines_that_were_changed_are_noticed(tmp_path: Path) -> None:
     data = bytearray(path.read_bytes())
     data[25_000] ^= 1
     path.write_bytes(bytes(data))
-    with pytest.raises(FatalError):
+    with pytest.raises(FatalError, match="is damaged"):
+        next(store.load_lines(name))  # none of them is handed on
+
+
+def test_lines_that_are_too_many_to_be_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of what is not held the damage is found at the end, at the latest."""
+    monkeypatch.setattr("blocks.store.HELD_BYTES", 1000)
+    store = Workspace(url=str(tmp_path)).open()
+    lines = [os.urandom(8191).replace(b"\n", b" ") for _ in range(100)]
+    name, _ = store.save_lines(lines)
+    assert list(store.load_lines(name)) == lines
+    data = bytearray((tmp_path / name).read_bytes())
+    data[400_000] ^= 1
+    (tmp_path / name).write_bytes(bytes(data))
+    with pytest.raises(FatalError, match="is damaged"):
         list(store.load_lines(name))
+
+
+def test_blobs_that_were_changed_are_noticed(store: Store) -> None:
+    """Bytes under a name made of them, and bytes that are sealed, are what was saved, or an error that says so."""
+    name, _ = store.save_blob(b"blob")
+    store.save_sealed("indexes/one", b"sealed")
+    assert (store.load_blob(name), store.load_sealed("indexes/one")) == (b"blob", b"sealed")
+    for path, load in ((name, store.load_blob), ("indexes/one", store.load_sealed)):
+        data = store.storage.read(path)
+        for damaged in (b"", data[:-1], data + b"x", data[:-1] + b"x"):
+            store.storage.write(path, [damaged])
+            with pytest.raises(FatalError, match=f"{path} is damaged; remove the workspace"):
+                load(path)
+
+
+def test_what_is_gone_is_no_wrong_request(store: Store) -> None:
+    """A file that the workspace has lost is nobody's wrong address: it is made again by the next run."""
+    for read in (store.storage.read, store.load_blob, store.load_sealed, lambda name: next(store.load_lines(name))):
+        with pytest.raises(FatalError, match="snapshot/none is gone; run again") as caught:
+            read("snapshot/none")
+        assert not isinstance(caught.value, RequestError)
 
 
 def test_blobs_are_kept_once(store: Store) -> None:

@@ -77,6 +77,8 @@ class TargetConformance(ABC):
         assert case.look() == {"folder/file.bin": data}
         assert case.target.storage().read("folder/file.bin") == data
         assert b"".join(case.target.storage().stream("folder/file.bin")) == data
+        for wrong in (0, 1, len(data) - 1, len(data), len(data) + 1):  # an expectation is no promise
+            assert b"".join(storage.stream("folder/file.bin", wrong)) == data
         with storage.open("folder/file.bin") as handle:
             handle.seek(4)
             assert handle.read(4) == b"two "

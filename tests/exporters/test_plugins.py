@@ -13,7 +13,7 @@ import pytest
 from exporters.errors import FatalError, RequestError
 from exporters.formats.json import JsonExporter
 from exporters.plugins import load_plugin
-from exporters.registry import Registry
+from exporters.registries import Registry
 from tests.fakes.plugins import write_package, write_plugin
 
 

@@ -1,4 +1,4 @@
-"""What `exporters.registry` promises: one list of formats, and options refused by name."""
+"""What `exporters.registries` promises: one list of formats, and options refused by name."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from exporters.errors import FatalError, RequestError
 from exporters.formats.coco import CocoExporter
 from exporters.formats.json import JsonExporter
 from exporters.options import ImageOptions, NoOptions
-from exporters.registry import Registry, read_options
+from exporters.registries import Registry, read_options
 from exporters.shard import Shard
 from tests.fakes.plugins import write_package
 

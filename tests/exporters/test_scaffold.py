@@ -81,6 +81,33 @@ def test_generated_tests_pass_at_once(tmp_path: Path) -> None:
         assert len([name for name in files if name.startswith("test_")]) == 3
 
 
+def test_what_an_author_writes_is_typed(tmp_path: Path) -> None:
+    """A type checker at its strictest finds nothing in a new plug-in, of any pattern; and it finds a slip.
+
+    What it knows of `context`, an editor completes.
+    """
+    names = [create(tmp_path, f"my_{pattern}", pattern).name for pattern in PATTERNS]
+    slips = {
+        "export.py": ("context.datasets", "context.datasetz", '"Context" has no attribute "datasetz"'),
+        "sync.py": ("register_exports(", "register_export(", '"PluginContext" has no attribute "register_export"'),
+    }
+    slipped = create(tmp_path, "slipped")
+    for file, (right, wrong, _) in slips.items():
+        (slipped / file).write_text((slipped / file).read_text().replace(right, wrong))
+    for folder in (*names, "slipped"):
+        (tmp_path / folder / "__init__.py").touch()
+    modules = [f"{folder}.{file}" for folder in (*names, "slipped") for file in ("export", "sync")]
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache")]
+    process = subprocess.run(
+        [*command, *(part for module in modules for part in ("-m", module))],
+        cwd=tmp_path, env={**os.environ, "MYPYPATH": "."}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    found = [line for line in process.stdout.splitlines() if ": error: " in line]
+    assert [line for line in found if not line.startswith("slipped")] == []
+    for file, (_, _, said) in slips.items():
+        assert [line for line in found if line.startswith(f"slipped/{file}") and said in line], process.stdout
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     """A folder that is there stays as it is, and so does an exporter's module, and the sync.py that names it."""
     plugin = create(tmp_path)

@@ -61,7 +61,8 @@ class Sink:
         found = sorted(path for path in self._sizes if path.startswith(top + request.query.get("prefix", "")))
         start = int(request.query.get("continuation-token", 0))
         listed = "".join(
-            f"<Contents><Key>{escape(path.removeprefix(top))}</Key><Size>{self._sizes[path]}</Size></Contents>"
+            f"<Contents><Key>{escape(path.removeprefix(top))}</Key><Size>{self._sizes[path]}</Size>"
+            "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
             for path in found[start : start + PAGE]
         )
         more = start + PAGE < len(found)

@@ -61,7 +61,9 @@ def job(folder: Path, entries: Sequence[Entry] = (), name: str = "mine", **chang
     store = Store(Storage(str(folder / "workspace")))
     shard, _ = store.save_lines(map(encode, entries))
     datasets, _ = store.save_lines([encode(dataset())])
-    outcomes, _ = store.save_lines([_outcome(media, store) for one in entries for media in one.medias])
+    outcomes, _ = store.save_lines(
+        msgspec.json.encode([_outcome(media, store) for media in one.medias]) for one in entries
+    )
     place = folder / "place"
     place.mkdir()
     fetched = FetchedEntries(
@@ -95,7 +97,7 @@ def run(made: Job, time_limit: float = 60) -> Ran:
     return ran
 
 
-def _outcome(media: Any, store: Store) -> bytes:
+def _outcome(media: Any, store: Store) -> Outcome:
     data = media_bytes(media)
     sha256 = hashlib.sha256(data).hexdigest()
     file = MediaFile(sha256=sha256, size=len(data), crc32=zlib.crc32(data), width=media.width, height=media.height)
@@ -103,4 +105,4 @@ def _outcome(media: Any, store: Store) -> bytes:
     local.write_bytes(data)
     store.keep_media(media_key("test", media.ref), local, file)
     local.unlink(missing_ok=True)
-    return msgspec.json.encode(Outcome(ref=media.ref, key=media.key, file=file))
+    return Outcome(ref=media.ref, key=media.key, file=file)

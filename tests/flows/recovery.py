@@ -92,7 +92,7 @@ def run(job: Job, wire: Connection, interrupt: Interrupt | None) -> None:
                 source=IdahSource(url=job.source, api_key=SecretStr(DEMO_API_KEY)),
                 target=job.api or Target(url=job.target),
                 workspace=Workspace(url=job.workspace),
-                **job.parameters,
+                **{"exporter": "coco", **job.parameters},
             )
         except KeyboardInterrupt:
             wire.send(("interrupted", ""))

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -14,10 +12,8 @@ from blocks import http
 from blocks.ango import AngoSource
 from blocks.sandbox.ango import DEMO_API_KEY
 from blocks.sandbox.faults import Chaos
-from exporters import registry
-from flows.cli import main
 from tests.blocks.ango.hub import Hub, serving
-from tests.flows.harness import Exports
+from tests.flows.harness import Exports, command_line
 
 
 @pytest.fixture
@@ -63,31 +59,19 @@ def test_projects_of_other_kinds(exports: Exports, hub: Hub, kind: str, where: s
     assert not summary.tally.has_faults
 
 
-def command(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str
-) -> tuple[Any, str, str]:
-    for name, value in dict(os.environ).items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("OUTHAUL_API_KEY", DEMO_API_KEY)
-    with pytest.raises(SystemExit) as stopped:
-        main(list(arguments))
-    registry.reload()
-    captured = capsys.readouterr()
-    return stopped.value.code, captured.out, captured.err
-
-
 @pytest.mark.usefixtures("prefect_api")
 def test_the_command_line(
     hub: Hub, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     """Projects are listed; a stage that a project does not have is a wrong request, and nothing is exported."""
     address = f"ango+{hub.url}"
-    status, output, _ = command(monkeypatch, capsys, "datasets", address, "--json")
+    with command_line(monkeypatch, capsys, DEMO_API_KEY) as outhaul:
+        status, output, _ = outhaul("datasets", address, "--json")
+        wrong = ("export", address, "--dataset", hub.id(), "--to", str(tmp_path / "out"), "--where", "stage=Complet")
+        refused, _, errors = outhaul(*wrong)
     assert status == 0
     assert {one["id"] for one in json.loads(output)["datasets"]} == set(hub.sandbox.projects)
-    wrong = ("export", address, "--dataset", hub.id(), "--to", str(tmp_path / "out"), "--where", "stage=Complet")
-    status, _, errors = command(monkeypatch, capsys, *wrong)
-    assert (status, "did you mean 'Complete'" in errors) == (2, True)
+    assert (refused, "did you mean 'Complete'" in errors) == (2, True)
     assert hub.sandbox.requests["export"] == 0
     assert not (tmp_path / "out").exists()
 

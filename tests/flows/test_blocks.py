@@ -17,6 +17,7 @@ from tests.exporters.upd.certificates import holder
 from tests.fakes.documents import save_document
 from tests.flows.ango.plugin import prefect_database
 from tests.flows.harness import Platform, Run
+from tests.prefect_server import speaking_to
 
 pytestmark = pytest.mark.usefixtures("prefect_api")
 
@@ -199,9 +200,7 @@ def test_blocks_that_are_not_found(outhaul: Run, name: str, given: str, sentence
 
 def test_a_prefect_api_that_is_down(outhaul: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """It is a failure in one line that names the API."""
-    from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415
-
-    with temporary_settings({PREFECT_API_URL: "http://127.0.0.1:9/api"}):
+    with speaking_to("http://127.0.0.1:9/api"):
         for command in (("list",), ("register",), ("check", "idah/x")):
             status, _, errors = outhaul("blocks", *command)
             assert status == 1

@@ -38,7 +38,7 @@ WRONG: dict[str, tuple[list[str], str]] = {
     "unknown filter": (["--where", "statuss=completed"], "There is no filter 'statuss' in IDAH; did you mean"),
     "no entries in a shard": (["--shard-entries", "0"], "shard_entries=0: input should be greater than or equal to 1"),
     "file where a folder is needed": (["--to", "/dev/null/x"], "Nothing can be delivered there: /dev/null/x cannot"),
-    "unknown kind of store": (["--to", "nope://x"], "nope://x cannot be opened: Protocol not known: nope"),
+    "unknown kind of store": (["--to", "nope://x"], "nope://x cannot be opened (Protocol not known: nope); check"),
     "store of an extra": (["--to", "gs://bucket/x"], "gs://bucket/x needs a package that is not installed; install"),
     "no credentials": (["--to", "s3://bucket/x"], "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"),
 }
@@ -116,6 +116,7 @@ def test_dry_run_says_what_would_be_done_and_stops(outhaul: Run, platform: Platf
     assert status == 0
     assert output.startswith("Would export Crossing-north-d-été; nothing was fetched or delivered.")
     assert "24 in 1 shard" in output
+    assert "  cost         10 requests and 24 files from the source, at 5.0 annotations an entry" in output.splitlines()
     assert "options" not in output, "all of them are as they are without being said"
     assert platform.sandbox.requests["dataset/annotations"] == 0
     assert not (tmp_path / "out").exists()

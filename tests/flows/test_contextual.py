@@ -6,13 +6,12 @@ import json
 import logging
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from blocks.folder import FolderSource
-from exporters import FatalError, RequestError, registry
+from exporters import FatalError, RequestError
 from exporters.examples.single_file import SingleFile
 from exporters.testing import platform_data, run
 from flows.results import Summary
@@ -29,18 +28,10 @@ for dataset in context.datasets:
 """
 
 
-@pytest.fixture
-def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugs]:
-    monkeypatch.setenv("OUTHAUL_PLUGINS", str(tmp_path / "plugins"))
-    yield Plugs(tmp_path / "plugins")
-    monkeypatch.undo()
-    registry.reload()
-
-
 def product(summary: Summary) -> dict[str, bytes]:
     """What the package has, delivered as a directory."""
     folder = Path(summary.delivery.url)
-    ours = ("manifest.json", "receipt.json", "contents.jsonl")
+    ours = ("manifest.json", "receipt.json", "contents.jsonl", "report.html")
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in sorted(folder.rglob("*"))

@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +30,6 @@ for dataset in context.datasets:
         entry.annotations()
         entry.medias()
 """
-
-
-@pytest.fixture
-def plug(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugs]:
-    monkeypatch.setenv("OUTHAUL_PLUGINS", str(tmp_path / "plugins"))
-    yield Plugs(tmp_path / "plugins")
-    monkeypatch.undo()
-    registry.reload()
 
 
 def test_an_exporter_ends_with_its_books(tmp_path: Path, plug: Plugs) -> None:
@@ -196,6 +187,41 @@ def test_what_it_leaves_behind_holds_nobody_up(tmp_path: Path, plug: Plugs) -> N
     assert isinstance(run(job(tmp_path)).end, Done)
     assert time.monotonic() - started < 15
     assert is_gone(int(pid.read_text()))
+
+
+SECRETS = {
+    "ours": ("OUTHAUL_API_KEY", "OUTHAUL_PASSWORD", "OUTHAUL_ANGO_PLUGIN_SECRET", "OUTHAUL_WEBHOOK_SECRETS"),
+    "Prefect's": ("PREFECT_API_AUTH_STRING", "PREFECT_API_KEY", "PREFECT_SERVER_DATABASE_CONNECTION_URL"),
+    "of stores": ("AWS_SECRET_ACCESS_KEY", "AZURE_STORAGE_KEY", "GOOGLE_APPLICATION_CREDENTIALS", "HF_TOKEN"),
+    "of signing": ("OUTHAUL_SIGNING_PASSPHRASE",),
+    "its own": ("PUSH_TOKEN", "AWS_PROFILE"),
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "given"),
+    [
+        ({}, ["its own"]),
+        ({"options": {"signing_key": "key.pem"}}, ["of signing", "its own"]),
+        ({"workspace_url": "memory://"}, ["of stores", "its own"]),
+    ],
+)
+def test_it_is_not_given_the_secrets_of_the_run(
+    tmp_path: Path, plug: Plugs, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], given: list[str]
+) -> None:
+    """Its environment has what it takes to read the workspace and to sign, and what is the plug-in's own; of what a
+    run alone needs, only what is named in OUTHAUL_PLUGIN_ENVIRONMENT.
+    """
+    monkeypatch.setenv("OUTHAUL_PLUGIN_ENVIRONMENT", "X, AWS_PROFILE")
+    for names in SECRETS.values():
+        for name in names:
+            monkeypatch.setenv(name, "c4n4ry")
+    seen = tmp_path / "seen"
+    plug("pass", head=f"Path({str(seen)!r}).write_bytes(Path('/proc/self/environ').read_bytes())")
+    run(job(tmp_path, **changes))
+    variables = seen.read_bytes().split(b"\0")
+    found = {one.partition(b"=")[0].decode() for one in variables if b"c4n4ry" in one}
+    assert found == {name for kind in given for name in SECRETS[kind]}
 
 
 def test_temporary_files_lie_in_its_folder(tmp_path: Path, plug: Plugs) -> None:

@@ -140,7 +140,7 @@ def delivered(exports: Exports, platform: Platform, exporter: str) -> dict[str, 
     summary = exports.run(platform.source, exporter=exporter, package="directory")
     folder = Path(summary.delivery.url)
     found = {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    beside = ("contents.jsonl", "manifest.json", "receipt.json")
+    beside = ("contents.jsonl", "manifest.json", "receipt.json", "report.html")
     return {name: data for name, data in found.items() if name not in beside}
 
 

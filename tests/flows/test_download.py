@@ -176,9 +176,9 @@ def test_a_file_that_keeps_failing_is_left_out(store: Store) -> None:
     files["4.jpg"] = FAILING
     work = fetching(Reader(files), [media(name) for name in files], store, on_error="skip")
     asyncio.run(work.begin(4))
-    missing = [one.ref for one in work.outcomes if one.missing]
+    missing = [one.ref for one in work.outcomes.values() if one.missing]
     assert missing == ["4.jpg"]
-    assert work.outcomes[4].missing == "its media keeps failing on its way"
+    assert work.outcomes["4.jpg", ""].missing == "its media keeps failing on its way"
 
 
 def test_a_file_that_keeps_failing_is_named(store: Store) -> None:
@@ -211,7 +211,7 @@ def test_a_playlist_without_one_of_its_segments(store: Store) -> None:
     for medias, expected in ((whole[:2], [MISSING, ""]), (whole, ["", "", ""])):
         work = fetching(Reader({"r": playlist}), medias, store, on_error="skip", choice="all")
         asyncio.run(work.begin(1))
-        assert [one.missing for one in work.outcomes] == expected
+        assert [one.missing for one in work.outcomes.values()] == expected
 
 
 @pytest.mark.parametrize(

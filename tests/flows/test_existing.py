@@ -63,7 +63,11 @@ def test_a_file_system_of_the_team(exports: Exports, platform: Platform, s3_serv
     workspace = Workspace(url=str(exports.folder / "workspace"))
     here = exports.run(platform.source, "here", media="none")
     there = export(
-        source=platform.source, target=Target(saved_block=slug, url="out"), workspace=workspace, media="none"
+        source=platform.source,
+        target=Target(saved_block=slug, url="out"),
+        exporter="coco",
+        workspace=workspace,
+        media="none",
     )
     assert there.delivery.package_sha256 == here.delivery.package_sha256
     assert not there.delivery.was_there

@@ -24,8 +24,10 @@ def test_servers_of_files_receive_the_same_bytes(
     server = request.getfixturevalue(f"{kind}_server")
     target, workspace = server.target(os.urandom(6).hex()), Workspace(url=str(exports.folder / "workspace"))
     exports.run(platform.source, package=package)
-    first = export(source=platform.source, target=target, workspace=workspace, package=package)
-    second = export(source=platform.source, target=target, workspace=workspace, package=package, full=True)
+    first = export(source=platform.source, target=target, exporter="coco", workspace=workspace, package=package)
+    second = export(
+        source=platform.source, target=target, exporter="coco", workspace=workspace, package=package, full=True
+    )
 
     top = server.folder / target.url.rpartition("/")[2]
     stored = {path.relative_to(top).as_posix(): path.read_bytes() for path in top.rglob("*") if path.is_file()}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,9 +11,8 @@ from pydantic import SecretStr
 
 from blocks import http, idah_client
 from blocks.idah import IdahSource
-from blocks.sandbox.faults import BRIDGED, Chaos, Fault
+from blocks.sandbox.faults import BRIDGED, Chaos
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
-from exporters.errors import OuthaulError
 from exporters.tally import Tally
 from tests.flows.harness import Exports
 
@@ -56,43 +54,6 @@ def test_every_fault_at_random(exports: Exports, sandbox: IdahSandbox, source: I
     assert exports.delivered("stormy") == exports.delivered("quiet")
     assert stormy.delivery.export_id == quiet.delivery.export_id
     assert not stormy.tally.has_faults
-
-
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        ({"status": 404}, "its media is gone from the platform (404)"),
-        ({"status": 503}, "its media keeps failing on its way"),
-        ({"kind": "reset"}, "its media keeps failing on its way"),
-        ({"kind": "stall", "stall_seconds": 2.0}, "its media does not arrive in full length"),
-        ({"kind": "truncate"}, "its media does not arrive in full length"),
-        ({"kind": "malformed"}, "its media does not arrive in full length"),
-        ({"kind": "redirect"}, "its media keeps failing on its way"),
-    ],
-    ids=str,
-)
-def test_a_file_that_cannot_be_had(
-    exports: Exports, sandbox: IdahSandbox, source: IdahSource, fault: dict[str, Any], reason: str
-) -> None:
-    """What does not pass costs one entry under `skip`: left out and counted with its reason, and no other."""
-    entries = sandbox.store.entries_of(sandbox.store.datasets[0].id)
-    sandbox.faults.append(Fault(rf"medias/files/{entries[3].resource}", times=None, **fault))
-    summary = exports.run(source, "skipping", on_error="skip")
-    faults = [(left.kind, left.reason, left.count) for left in summary.tally.left_out if left.is_fault]
-    assert ("entries", reason, 1) in faults
-    assert [left for left in faults if left[0] == "entries"] == [("entries", reason, 1)]
-    assert not list((Path(exports.folder) / "workspace" / "incoming").iterdir())
-
-
-@pytest.mark.parametrize("status", [404, 503])
-def test_a_file_that_may_not_be_missing(
-    exports: Exports, sandbox: IdahSandbox, source: IdahSource, status: int
-) -> None:
-    """Under `fail` the run ends with the name of the entry whose file cannot be had, and what can be done."""
-    entries = sandbox.store.entries_of(sandbox.store.datasets[0].id)
-    sandbox.faults.append(Fault(rf"medias/files/{entries[3].resource}", times=None, status=status))
-    with pytest.raises(OuthaulError, match=rf"{entries[3].id} cannot be exported.*--on-error skip"):
-        exports.run(source)
 
 
 def test_a_size_that_is_too_large(exports: Exports, sandbox: IdahSandbox, source: IdahSource) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,13 @@ import pytest
 from blocks.catalog import find_source
 from blocks.lease import exclusive, leases
 from blocks.sandbox.faults import Fault
-from blocks.sandbox.idah import DEMO_API_KEY
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import BusyError
-from flows.cli import main
 from flows.lease import _key, alone
 from flows.results import Request
-from tests.flows.harness import Exports, Platform
+from tests.flows.harness import Exports, Platform, Run, command_line
 from tests.flows.recovery import Job, running
-
-Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -40,18 +36,8 @@ def outhaul(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: Platform, prefect_api: None
 ) -> Iterator[Run]:
     """Calls `outhaul export` in this process; returns status, standard output, standard error."""
-    for name, value in dict(os.environ).items():  # what the command sets must not reach other tests
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("OUTHAUL_API_KEY", DEMO_API_KEY)
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(["export", f"idah+{platform.source.url}", *arguments])
-        captured = capsys.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    yield run
-    monkeypatch.undo()
+    with command_line(monkeypatch, capsys) as run:
+        yield partial(run, "export", f"idah+{platform.source.url}")
 
 
 def test_of_two_runs_one_works(job: Job, platform: Platform) -> None:

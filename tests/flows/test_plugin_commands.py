@@ -7,17 +7,14 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from exporters import registry
 from exporters.scaffold import PATTERNS
-from flows.cli import main
 from tests.fakes.plugins import write_plugin
-
-Run = Callable[..., tuple[int, str, str]]
+from tests.flows.harness import Run, command_line
 
 
 @pytest.fixture
@@ -25,17 +22,8 @@ def outhaul(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str],
     """Calls the command line in this process, in an empty folder; returns status, standard output, standard error."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("OUTHAUL_PLUGINS", "")
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        registry.reload()
-        with pytest.raises(SystemExit) as stopped:
-            main(list(arguments))
-        captured = capsys.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    yield run
-    monkeypatch.undo()
-    registry.reload()
+    with command_line(monkeypatch, capsys) as run:
+        yield run
 
 
 # -- plugin -----------------------------------------------------------------------------------------------------------

@@ -4,12 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
-import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +12,7 @@ import pytest
 from blocks.sandbox.faults import Fault
 from tests.flows.harness import Exports, Platform
 from tests.flows.recovery import Job, running
+from tests.prefect_server import serving_prefect
 from tests.s3_server import free_ports
 
 pytestmark = [
@@ -29,26 +24,6 @@ pytestmark = [
 ]
 
 
-@contextmanager
-def server(home: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A server of its own, that is killed at the end if not before."""
-    command = [str(Path(sys.executable).with_name("prefect")), "server", "start", "--port", str(port), "--no-ui"]
-    environment = {**os.environ, "PREFECT_HOME": str(home)}
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
-    )
-    try:
-        for _ in range(1200):
-            with suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/api/health"):
-                break
-            time.sleep(0.1)
-        yield process
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def test_a_server_that_is_restarted(platform: Platform, prefect_api: None, exports: Exports, tmp_path: Path) -> None:
     """A run during which the server is killed and started again ends by itself, or the next one goes on where it
     stood: the same bytes are delivered, and nothing is fetched twice.
@@ -58,12 +33,12 @@ def test_a_server_that_is_restarted(platform: Platform, prefect_api: None, expor
     (port,) = free_ports(1)
     job = Job(platform.source.url, str(tmp_path / "out"), str(tmp_path / "workspace"), f"http://127.0.0.1:{port}/api")
     platform.sandbox.faults.append(Fault(r"medias/files/", kind="slow", times=None, drip_bytes=1000, drip_seconds=0.1))
-    with server(tmp_path / "home", port) as first, running(job) as run:
+    with serving_prefect(tmp_path / "home", port) as first, running(job) as run:
         run.wait_for("media")
         os.killpg(first.pid, signal.SIGKILL)
         first.wait()
         platform.sandbox.faults.clear()
-        with server(tmp_path / "home", port):
+        with serving_prefect(tmp_path / "home", port):
             word, _ = run.end()
             if word != "delivered":
                 with running(replace(job)) as again:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,12 @@ from blocks.sandbox.idah import DEMO_API_KEY
 from blocks.storage import Storage
 from blocks.target import Target
 from blocks.workspace import Workspace
-from exporters import registry
 from exporters.errors import FatalError, RequestError, UndeliveredError
-from flows.cli import main
 from flows.export import export
 from flows.results import Summary
 from flows.verify import verify
 from tests.fakes.receiver import Receiver, Trouble, receiving
-from tests.flows.harness import Exports, Platform, newest_artifacts
+from tests.flows.harness import Exports, Platform, Run, command_line, newest_artifacts
 from tests.flows.recovery import Job, running
 
 CANARY = "c4n4ry-s3cr3t"
@@ -56,7 +55,9 @@ def push(exports: Exports, platform: Platform) -> Callable[..., Summary]:
         asked = {"exporter": "jsonl", "media": "none", "name": "street", **parameters}
         place = Workspace(url=str(exports.folder / "workspace"))
         first, *more = targets
-        return export(source=platform.source, target=first, more_targets=more, workspace=place, **asked)
+        return export(
+            source=platform.source, target=first, more_targets=more, workspace=place, **{"exporter": "coco", **asked}
+        )
 
     return run
 
@@ -89,15 +90,21 @@ def test_records_are_sent_once(receiver: Receiver, push: Callable[..., Summary],
     assert sorted(map(json.loads, lines), key=str) == sorted(receiver.records(), key=str)
 
 
-def test_only_changes_are_sent(receiver: Receiver, push: Callable[..., Summary], platform: Platform) -> None:
-    """A delta brings what was added or changed since the last push that ended, and what is gone; none if nothing."""
-    push(api(receiver), delta=True)
+def test_only_changes_are_sent(
+    receiver: Receiver, push: Callable[..., Summary], platform: Platform, exports: Exports
+) -> None:
+    """A delta brings what was added or changed since the last push that ended, and what is gone; none if nothing. Of
+    what the workspace remembers of pushes, `keep` leaves the last ones.
+    """
+    push(api(receiver), delta=True, keep=1)
     receiver.taken.clear()
     store = platform.sandbox.store
     first, second, *_ = store.entries_of(store.datasets[0].id)
     store.delete_entry(first.id)
     store.add_annotation(second.id, BOX, {"category": "car"})
-    summary = push(api(receiver), delta=True)
+    summary = push(api(receiver), delta=True, keep=1)
+    remembered = [path.parent.name for path in exports.folder.glob("workspace/pushes/*/street/*/receipt.json")]
+    assert remembered == [summary.delivery.export_id]
     assert sorted((record["id"], record.get("removed", False)) for record in receiver.records()) == sorted(
         [(str(first.id), True), (str(second.id), False)]
     )
@@ -289,25 +296,14 @@ def test_a_run_that_is_killed(receiver: Receiver, platform: Platform, exports: E
 @pytest.fixture
 def outhaul(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], platform: Platform, tmp_path: Path
-) -> Iterator[Callable[..., tuple[int, str, str]]]:
-    for name, value in dict(os.environ).items():  # what the command sets must not reach other tests
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("OUTHAUL_API_KEY", DEMO_API_KEY)
-    monkeypatch.setenv("OUTHAUL_WORKSPACE", str(tmp_path / "workspace"))
-
-    def run(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stopped:
-            main(["export", f"idah+{platform.source.url}", "--as", "jsonl", "--media", "none", *arguments])
-        captured = capsys.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    yield run
-    monkeypatch.undo()
-    registry.reload()
+) -> Iterator[Run]:
+    with command_line(monkeypatch, capsys) as run:
+        monkeypatch.setenv("OUTHAUL_WORKSPACE", str(tmp_path / "workspace"))
+        yield partial(run, "export", f"idah+{platform.source.url}", "--as", "jsonl", "--media", "none")
 
 
 @pytest.mark.usefixtures("prefect_api")
-def test_on_the_command_line(receiver: Receiver, outhaul: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
+def test_on_the_command_line(receiver: Receiver, outhaul: Run, tmp_path: Path) -> None:
     """`--to` again and again, an API by its saved block; refused records end it with 3, and are shown and listed."""
     name = f"api-{os.urandom(4).hex()}"
     api(receiver, refused="set aside").save(name)

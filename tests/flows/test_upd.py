@@ -44,7 +44,7 @@ def file_of(summary: Summary) -> Path:
 def delivered(exports: Exports, to: str) -> dict[str, bytes]:
     """What was delivered, without the papers and the folder that is named by them."""
     files = exports.delivered(to)
-    papers = ("manifest.json", "contents.jsonl")
+    papers = ("manifest.json", "contents.jsonl", "report.html")
     return {name.split("/", 2)[2]: data for name, data in files.items() if not name.endswith(papers)}
 
 
@@ -241,47 +241,6 @@ def test_a_block_that_is_not_there_is_named(exports: Exports, platform: Platform
         exports.run(platform.source, options=options, **LABELS)
     with pytest.raises(RequestError, match=said):
         check_signing(read_options(registry.get("upd"), options))
-
-
-SAVE = """
-import sys
-from pathlib import Path
-from blocks.signing import SigningKey
-key, certificate = (Path(path).read_text() for path in sys.argv[1:])
-SigningKey(private_key=key, certificate=certificate).save("release")
-"""
-
-
-def test_a_saved_key_is_nowhere(platform: Platform, tmp_path: Path, root: Holder) -> None:
-    """Not in Prefect's database, results or logs, not in the workspace, the output, or what is printed."""
-    keys = tmp_path / "keys"
-    keys.mkdir()
-    (tmp_path / "made").mkdir()
-    me = holder("me", root)
-    options = me.write(keys)
-    environment = {
-        **{name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")},
-        "OUTHAUL_API_KEY": DEMO_API_KEY,
-        "OUTHAUL_WORKSPACE": str(tmp_path / "made" / "work"),
-        "PREFECT_HOME": str(tmp_path / "made" / "prefect"),
-        "PREFECT_LOGGING_LEVEL": "DEBUG",
-        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
-    }
-    saved = subprocess.run(
-        [sys.executable, "-c", SAVE, *options.values()], env=environment, capture_output=True, check=False
-    )
-    assert saved.returncode == 0, saved.stderr
-    command = [str(Path(sys.executable).with_name("outhaul")), "export", f"idah+{platform.source.url}", "--as", "upd"]
-    done = subprocess.run(
-        [*command, "--to", str(tmp_path / "made" / "out"), "--option", "signing_key=block:release"],
-        env=environment, capture_output=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    searched = {str(path): path.read_bytes() for path in (tmp_path / "made").rglob("*") if path.is_file()}
-    searched |= {"standard output": done.stdout, "standard error": done.stderr}
-    secret = me.key_pem().splitlines()[1]
-    assert [name for name, data in searched.items() if secret in data] == []
 
 
 # -- the block --------------------------------------------------------------------------------------------------------

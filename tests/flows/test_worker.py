@@ -1,4 +1,4 @@
-"""Runs of a deployment that a worker carries out: cancelled and retried, as people do in the Prefect UI."""
+"""Runs of a deployment that a worker carries out: cancelled and retried, as people do, or for the Ango plug-in."""
 
 from __future__ import annotations
 
@@ -16,11 +16,15 @@ from prefect.deployments import run_deployment
 from prefect.states import Cancelling
 from pydantic import SecretStr
 
+from blocks.ango import AngoSource
 from blocks.catalog import AnyTarget
 from blocks.http_target import HttpTarget
+from blocks.sandbox.ango import DEMO_API_KEY as ANGO_API_KEY
+from blocks.sandbox.ango import AngoSandbox
 from blocks.sandbox.faults import Fault
 from blocks.target import Target
 from tests.fakes.receiver import receiving
+from tests.flows.ango.plugin import images, images_of, last_words, own_plugin, plugin, prefect_database
 from tests.flows.harness import Exports, Platform
 from tests.flows.worker import prefect, worker
 
@@ -47,6 +51,7 @@ def start(platform: Platform, folder: Path, name: str, more: Sequence[AnyTarget]
         "source": saved("source", platform.source),
         "target": saved("target", Target(url=str(folder / name))),
         "more_targets": [saved(f"more-{number}", one) for number, one in enumerate(more)],
+        "exporter": "coco",
         "package": "directory",
     }
     run = run_deployment("export/on-demand", parameters={**parameters, **asked}, timeout=0, as_subflow=False)
@@ -122,3 +127,27 @@ def test_several_saved_targets(platform: Platform, folder: Path) -> None:
     assert all(list((folder / to).rglob("receipt.json")) for to in ("first", "second"))
     with get_client(sync_client=True) as client:
         assert "c4n4ry" not in str(client.read_flow_run(run.id).parameters)
+
+
+def test_runs_of_the_ango_plugin(folder: Path, tmp_path: Path) -> None:
+    """Of `--deployment`: two end with their own zips, a wrong one with the reason; the user's key is nowhere, and no
+    run twice.
+    """
+    sandbox = AngoSandbox(tasks=12, video_tasks=0, document_tasks=0)
+    with sandbox.serve():
+        AngoSource(url=sandbox.links.base, api_key=SecretStr(ANGO_API_KEY)).save("hub", overwrite=True)
+        hub, project = sandbox.hub, sandbox.project()
+        command = (
+            *own_plugin(sandbox),
+            *("--deployment", "export/on-demand", "--source", "ango/hub", "--to", str(tmp_path / "out")),
+        )
+        with plugin(sandbox, tmp_path, *command):
+            hub.wait_green(120)
+            asked = [hub.run(project.id, '{"media": "none"}', stage=stage) for stage in (None, [])]
+            wrong = hub.run(project.id, '{"classes": ["Car"]}')
+            done = [hub.wait(session, 240) for session in asked]
+            refused = hub.wait(wrong, 240)
+        truth = [images_of(sandbox, stages) for stages in (("Complete",), None)]
+        assert [len(images(session)) for session in done] == truth
+        assert last_words(refused).startswith("There is no option 'classes' in the format coco")
+        assert ANGO_API_KEY not in prefect_database()

@@ -147,7 +147,7 @@ def test_hostile_names_go_through() -> None:
 
 def test_format_that_datumaro_cannot_write_from_this_is_refused_in_a_sentence() -> None:
     """What Datumaro's writer raises becomes one sentence with the format's name."""
-    with pytest.raises(FatalError, match=r"Datumaro cannot write this export as tabular: .*\.$"):
+    with pytest.raises(FatalError, match=r"cannot write this export as tabular \(.*\); choose another format\.$"):
         export("tabular", entry("e1", BOX))
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +11,10 @@ from pycocotools import mask as coco_mask
 
 from exporters.errors import FatalError
 from exporters.shapes import cocorle, masks
-from exporters.shapes.masks import Pixels
 from tests import strategies
+
+if TYPE_CHECKING:
+    from exporters.shapes.masks import Pixels
 
 RUNS = st.lists(st.one_of(st.integers(0, 40), st.integers(0, 5_000_000)), max_size=12)
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import given
 
 from exporters.model import Part, Point, Polygon
 from exporters.shapes import contours, geometry, masks
-from exporters.shapes.masks import Pixels
 from tests import strategies
+
+if TYPE_CHECKING:
+    from exporters.shapes.masks import Pixels
 
 
 def traced(*rows: str) -> Polygon:

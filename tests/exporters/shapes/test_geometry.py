@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -28,9 +29,11 @@ from exporters.model import (
     Unknown,
 )
 from exporters.shapes import geometry, masks
-from exporters.shapes.masks import Pixels
 from tests import strategies
 from tests.fakes.datasets import BLOB, HEIGHT, PAIR, RING, SQUARE, WIDTH
+
+if TYPE_CHECKING:
+    from exporters.shapes.masks import Pixels
 
 ORIENTATION_TAG = 0x0112
 BACK = {1: 1, 2: 2, 3: 3, 4: 4, 5: 5, 6: 8, 7: 7, 8: 6}

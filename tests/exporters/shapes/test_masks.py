@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -10,9 +12,11 @@ from pycocotools import mask as coco_mask
 
 from exporters.model import Box, Mask, Part, Point, Polygon
 from exporters.shapes import masks
-from exporters.shapes.masks import Pixels
 from tests import strategies
 from tests.fakes.datasets import BLOB, HEIGHT, PAIR, RING, SQUARE, WIDTH
+
+if TYPE_CHECKING:
+    from exporters.shapes.masks import Pixels
 
 # pycocotools 2.0.11 hands numpy 2 arrays of its own that lack the `copy` argument.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")

@@ -1,8 +1,8 @@
 """Which exporters there are: built-in formats, those of installed packages, and those in plug-in folders.
 
-Built-in formats are listed in `exporters/__init__.py`. Plug-ins are loaded when somebody asks for a name that is not
-built in, or for all there is. One that does not work is a problem, in one sentence, and an error only for those who ask
-for its exporter.
+Built-in formats are listed in `exporters/formats/__init__.py`. Plug-ins are loaded when somebody asks for a name that
+is not built in, or for all there is. One that does not work is a problem, in one sentence, and an error only for those
+who ask for its exporter.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from exporters.errors import FatalError, RequestError, unknown_name
+from exporters.formats import BUILTIN, FAMILIES
 from exporters.options import ExporterOptions
 from exporters.plugins.loaded import Plugins
 from exporters.plugins.modalities import Modalities, bare_modality
@@ -182,3 +183,6 @@ def read_options(exporter: AnyExporter, given: Mapping[str, Any]) -> ExporterOpt
     if options is None or refusals:
         raise RequestError("\n".join(refusals))
     return options
+
+
+registry = Registry(BUILTIN, FAMILIES)
