@@ -49,9 +49,12 @@ def _nights(url: str, platform: Connection, exporter: str) -> None:
 
     with tempfile.TemporaryDirectory() as name:
         prepare(f"{name}/workspace")
+        from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings  # noqa: PLC0415
         from prefect.testing.utilities import prefect_test_harness  # noqa: PLC0415
 
-        with prefect_test_harness(server_startup_timeout=120):
+        # A local run sends no heartbeats: see flows.settings.
+        silent: Any = {PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}
+        with prefect_test_harness(server_startup_timeout=120), temporary_settings(silent):
             heads = ("wall s", "of first", "requests", "MB", "of first", "fresh", "sent")
             print(f"{'':<20}" + "".join(f"{one:>10}" for one in heads))
             whole: tuple[float, float] | None = None

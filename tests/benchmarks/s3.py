@@ -18,7 +18,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from time import sleep
 
@@ -40,8 +40,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory(dir=room) as name:
         _make(Path(name), arguments.mib, arguments.files)
         for label in arguments.store or STORES:
-            with (_sink if label == "sink" else _seaweed)() as server:
-                for what in ("large", "small"):
+            for what in ("large", "small"):  # each on an empty store: a full one is busy with itself
+                with serving_store(label) as server:
                     _compare(label, what, Path(name), server, arguments.rounds)
 
 
@@ -70,6 +70,7 @@ def _compare(label: str, what: str, folder: Path, server: S3Server, rounds: int)
 def _measured(case: str, what: str, folder: Path, server: S3Server) -> Figures:
     command = [sys.executable, "-m", "tests.benchmarks.s3_case", case, what, str(folder), server.bucket]
     environment = {**os.environ, **server.environment, "AWS_REGION": "us-east-1"}
+    os.sync()  # what the store has still to write of one delivery is not to hold up the next
     done = subprocess.run(command, env=environment, check=False, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{case} failed:\n{done.stderr[-3000:]}")
@@ -86,6 +87,11 @@ def _make(folder: Path, mib: int, count: int) -> None:
             handle.write(number.to_bytes(4, "big") + block)
     for number in range(count):
         (folder / "small" / f"{number:06}.jpg").write_bytes(number.to_bytes(4, "big") + block[: 200_000 - 4])
+
+
+def serving_store(label: str) -> AbstractContextManager[S3Server]:
+    """One of `STORES`, while the block lasts."""
+    return _sink() if label == "sink" else _seaweed()
 
 
 @contextmanager

@@ -1,0 +1,59 @@
+"""One export in a process of its own; writes its seconds and CPU seconds without those of loading.
+
+    python -m tests.benchmarks.whole_case CASE URL PLACE WORKSPACE FILE
+
+CASE is `floor`, or `outhaul`, or `again`, which is the same on the workspace that the one before has left.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+FILES_AT_ONCE = 64
+"""Connections to the platform, of each."""
+
+
+def floor(url: str, place: str) -> Callable[[], object]:
+    from tests.benchmarks.floor import export  # noqa: PLC0415 - each case loads what it needs
+
+    return lambda: export(url, os.environ["OUTHAUL_API_KEY"], place, FILES_AT_ONCE)
+
+
+def ours(url: str, place: str, workspace: str) -> Callable[[], object]:
+    """The flow as a deployment runs it."""
+    from flows.settings import prepare  # noqa: PLC0415 - before Prefect
+
+    prepare(workspace)
+    from pydantic import SecretStr  # noqa: PLC0415
+
+    from blocks.catalog import find_target, find_workspace  # noqa: PLC0415
+    from blocks.idah import IdahSource  # noqa: PLC0415
+    from flows.commands import run  # noqa: PLC0415
+    from flows.results import Request  # noqa: PLC0415
+
+    source = IdahSource(url=url, api_key=SecretStr(os.environ["OUTHAUL_API_KEY"]), connections=FILES_AT_ONCE)
+    target = find_target(place)
+    return lambda: run(Request(), source, [target], find_workspace(workspace), wants_bars=False)
+
+
+def _cpu() -> float:
+    used = os.times()
+    return used.user + used.system + used.children_user + used.children_system
+
+
+def main() -> None:
+    case, url, place, workspace, said = sys.argv[1:]
+    work = floor(url, place) if case == "floor" else ours(url, place, workspace)
+    cpu, begun = _cpu(), time.perf_counter()
+    work()
+    found = {"work_seconds": time.perf_counter() - begun, "work_cpu_seconds": _cpu() - cpu}
+    Path(said).write_text(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
