@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 from prefect.blocks.core import Block
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError
 
 from blocks.ango import AngoSource
 from blocks.existing import KINDS, split_existing
@@ -61,10 +61,10 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
     """
     if text.startswith("folder:"):
         refuse_credentials(text.removeprefix("folder:"))
-        return FolderSource(url=_without(text, "folder:"))
+        return FolderSource(url=_without(text, "folder:"), query=_query(environment))
     if text.startswith("upd:"):
         refuse_credentials(text.removeprefix("upd:"))
-        return UpdSource(url=_without(text, "upd:"), media_hosts=_media_hosts(environment))
+        return UpdSource(url=_without(text, "upd:"), query=_query(environment), media_hosts=_media_hosts(environment))
     for prefix, platform in PLATFORMS.items():
         if text.startswith((f"{prefix}http://", f"{prefix}https://")):
             url = _without(text, prefix)
@@ -103,6 +103,10 @@ def _from_environment(
         raise RequestError(
             f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}."
         ) from None
+
+
+def _query(environment: Mapping[str, str]) -> SecretStr:
+    return SecretStr(environment.get("OUTHAUL_QUERY", ""))
 
 
 def _media_hosts(environment: Mapping[str, str]) -> list[str]:

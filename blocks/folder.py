@@ -9,14 +9,14 @@ from contextlib import asynccontextmanager
 from typing import Any, ClassVar
 
 from prefect.blocks.fields import SecretDict
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from blocks.layouts import LAYOUTS, recognised
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, find_dataset
 from blocks.storage import Storage
-from blocks.urls import refuse_credentials, without_credentials
+from blocks.urls import path_of, refuse_credentials, with_query, without_credentials
 from exporters.errors import RequestError
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice
@@ -52,6 +52,11 @@ class FolderSource(Source):
         default_factory=lambda: SecretDict({}),
         title="Options",
         description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
+    )
+    query: SecretStr = Field(
+        default=SecretStr(""),
+        title="Query",
+        description="What follows the ? of a web address, such as of a presigned link; kept secret, unlike a URL.",
     )
     connections: int = Field(default=16, ge=1, le=64, title="Connections", description="Files read at once, up to 64.")
 
@@ -98,7 +103,7 @@ class FolderSource(Source):
         if self._layout is None:
             refuse_credentials(self.url)
             options = self.options.get_secret_value()
-            folder = self._open_file(options) if self.url.endswith(FILES) else self._open_folder(options)
+            folder = self._open_file(options) if path_of(self.url).endswith(FILES) else self._open_folder(options)
             self._layout = recognised(folder)
         return self._layout
 
@@ -112,9 +117,11 @@ class FolderSource(Source):
         return Folder(storage, self._name, self._shown, only_file=name)
 
     def _open_folder(self, options: dict[str, Any]) -> Folder:
-        storage = Storage(f"zip://::{self.url}" if self.url.endswith(".zip") else self.url, options)
-        if not self.url.endswith(".zip") and not storage.exists(""):
+        is_zip = path_of(self.url).endswith(".zip")
+        url = with_query(self.url, self.query.get_secret_value())
+        storage = Storage(f"zip://::{url}" if is_zip else url, options)
+        if not is_zip and not storage.exists(""):
             raise RequestError(f"{self._shown} does not exist; check the path.")
-        if self.url.endswith(".zip") and "" in storage.fs.zip.namelist():
+        if is_zip and "" in storage.fs.zip.namelist():
             raise RequestError(f"{self._shown} is a zip with a file that has no name; make it again.")
         return Folder(storage, self._name, self._shown)

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
@@ -16,7 +16,7 @@ from pydantic import Field, SecretStr
 from blocks import http
 from blocks.guard import Guard
 from blocks.http_sender import knock
-from blocks.urls import refuse_credentials, without_credentials
+from blocks.urls import refuse_credentials, with_query, without_credentials
 from exporters.errors import OuthaulError, RequestError, quoted
 
 NAMES = ("dataset", "entry", "export", "name")
@@ -26,6 +26,8 @@ _NAME = re.compile(r"\{([^{}]*)\}")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 """What a name of a header consists of (RFC 9110)."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+SHORTEST_SECRET = 8
+"""Shorter values of a query are struck out of nothing: they would be found in half of all words."""
 PROBE = "outhaul-check"
 """Stands for every name when it is tried out whether the API is there."""
 
@@ -53,6 +55,11 @@ class HttpTarget(Block):
         title="URL",
         description="Where each request goes; may hold {dataset}, {entry}, {export} and {name}, such as "
         "https://api.example.org/datasets/{dataset}/entries/{entry}.",
+    )
+    query: SecretStr = Field(
+        default=SecretStr(""),
+        title="Query",
+        description="What follows the ? of each address, for an API with its secret there; kept secret, unlike a URL.",
     )
     method: Literal["POST", "PUT"] = Field(default="POST", description="Of each request.")
     body: Literal["record", "json array", "ndjson"] = Field(
@@ -144,7 +151,7 @@ class HttpTarget(Block):
         return set(_NAME.findall(self.url))
 
     def identity(self) -> dict[str, Any]:
-        """What tells this place from others, without a secret but for the URL's own query: for digests only."""
+        """What tells this place from others, without a secret."""
         return {"kind": self.get_block_type_slug(), "method": self.method, "url": self.url}
 
     def address(self, names: Mapping[str, str]) -> str:
@@ -160,7 +167,7 @@ class HttpTarget(Block):
                 raise ValueError(f"The {match[1]} {quoted(value)} cannot be a part of a URL.")
             return http.encoded(value)
 
-        return _NAME.sub(encoded, self.url.strip())
+        return with_query(_NAME.sub(encoded, self.url.strip()), self.query.get_secret_value())
 
     def headers(self) -> dict[str, str]:
         """What goes with every request, secrets among it."""
@@ -177,6 +184,8 @@ class HttpTarget(Block):
     def without_secrets(self, text: str) -> str:
         """What an API says, which may be what it was told."""
         secrets = {self._secret, self._basic if self.auth == "basic" else "", self.proxy.get_secret_value()}
+        query = self.query.get_secret_value().strip().removeprefix("?")
+        secrets |= {query, *(value for _, value in parse_qsl(query) if len(value) >= SHORTEST_SECRET)}
         forms = {form for one in secrets for form in (one, json.dumps(one)[1:-1], http.encoded(one))}
         for form in sorted(filter(None, forms), key=len, reverse=True):
             text = text.replace(form, "***")

@@ -13,7 +13,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanag
 from typing import ClassVar
 
 from prefect.blocks.fields import SecretDict
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from blocks.guard import LIST_IT, Guard, check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, find_dataset
@@ -25,7 +25,7 @@ from blocks.upd_media import MEMORY_MEGABYTES, UpdMedia
 from blocks.upd_place import located
 from blocks.upd_reading import list_entries, read_catalog, read_entries, with_categories
 from blocks.upd_rows import Row
-from blocks.urls import refuse_credentials, without_credentials
+from blocks.urls import refuse_credentials, with_query, without_credentials
 from exporters.errors import FatalError
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice
@@ -56,6 +56,11 @@ class UpdSource(Source):
         default_factory=lambda: SecretDict({}),
         title="Options",
         description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
+    )
+    query: SecretStr = Field(
+        default=SecretStr(""),
+        title="Query",
+        description="What follows the ? of a web address, such as of a presigned link; kept secret, unlike a URL.",
     )
     follow_links: bool = Field(
         default=True,
@@ -132,5 +137,6 @@ class UpdSource(Source):
 
     def _open(self, *memory_megabytes: int) -> AbstractContextManager[UpdFile]:
         refuse_credentials(self.url)
-        place = located(Storage(self.url, self.options.get_secret_value()), self._shown)
+        url = with_query(self.url, self.query.get_secret_value())
+        place = located(Storage(url, self.options.get_secret_value()), self._shown)
         return opened(place, self._shown, *memory_megabytes)

@@ -1,15 +1,23 @@
-"""URLs of storage: what of one may be shown, and which are refused."""
+"""URLs in blocks: what of one may be shown, which are refused, and where the secret part of one comes from."""
 
 from __future__ import annotations
 
 import re
+from urllib.parse import parse_qsl
 
-from exporters.errors import RequestError
+from exporters.errors import RequestError, quoted
 
 _CHAIN = re.compile(r"::(?=[A-Za-z0-9+.-]*(?:://|::)|[/.~])")
 """Between the parts of a chained URL; not in an IPv6 address, nor in a password."""
 _HOST = re.compile(r"(?:[^:/?#@]*@)?(?:\[[^]]*\]|[^:/?#]*)(?::[0-9]*)?(?:[/?#]|$)")
 _WITHOUT_USERS = ("", "file", "local", "s3", "s3a", "gs", "gcs")
+_WEB = ("http", "https")
+_NAMES_OF_SECRETS = re.compile(
+    r"(?i)sig(nature)?$|token|key$|secret|passw|pwd|auth(orization)?$|credential|(^|[-_])(code|pass|session|sas)$"
+)
+_LONGEST_OF_A_QUERY = 20
+"""A value with more characters may be a secret, whatever its name."""
+_IN_BRACES = re.compile(r"\{[^{}]*\}")
 
 
 def without_credentials(url: str) -> str:
@@ -18,11 +26,40 @@ def without_credentials(url: str) -> str:
 
 
 def refuse_credentials(url: str) -> None:
-    """Raise RequestError for a URL with a password in it; a user name alone is no secret."""
-    if any(_has_password(part.partition("://")[2]) for part in _CHAIN.split(url)):
+    """Raise RequestError for a URL with a password or a secret query in it; a user name alone is no secret."""
+    parts = _CHAIN.split(url)
+    if any(_has_password(part.partition("://")[2]) for part in parts):
         raise RequestError(
             "A secret in a URL is seen by everyone on this machine; put it into the options of a saved block."
         )
+    if names := [name for part in parts for name in _secrets_of_query(part)]:
+        raise RequestError(
+            f"The {quoted(names[0][:40])} in the query of a URL may be a secret, and a URL is seen by everyone; take "
+            "off what follows the ?, and put it into the field Query of a saved block, or into OUTHAUL_QUERY."
+        )
+
+
+def with_query(url: str, query: str) -> str:
+    """A web address with the part that is kept secret; `query` may begin with its `?`."""
+    query = query.strip().removeprefix("?")
+    return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
+
+
+def path_of(url: str) -> str:
+    """The URL without its query, if it is a web address."""
+    return re.split("[?#]", url, maxsplit=1)[0] if url.partition("://")[0].lower() in _WEB else url
+
+
+def _secrets_of_query(part: str) -> list[str]:
+    """Names of what may be secrets in the query of a web address; names in braces are filled in later."""
+    if part.partition("://")[0].lower() not in _WEB:
+        return []
+    query = part.partition("#")[0].partition("?")[2]
+    return [
+        name
+        for name, value in parse_qsl(_IN_BRACES.sub("", query))
+        if len(value) > _LONGEST_OF_A_QUERY or _NAMES_OF_SECRETS.search(name)
+    ]
 
 
 def _without_credentials(part: str) -> str:
@@ -33,7 +70,7 @@ def _without_credentials(part: str) -> str:
     elif kind not in _WITHOUT_USERS:
         authority = re.split("[/?#]", rest, maxsplit=1)[0]
         rest = rest[authority.rfind("@") + 1 :]
-    if kind in ("http", "https"):
+    if kind in _WEB:
         rest = re.split("[?#]", rest, maxsplit=1)[0]
     return scheme + mark + rest
 

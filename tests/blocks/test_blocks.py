@@ -64,7 +64,12 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
         "projects_per_page": 7,
         "entry_link": "https://ango.example.org/{dataset}/{entry}",
     },
-    FolderSource: {"url": "s3://bucket/coco", "options": SecretDict({"secret": CANARY}), "connections": 2},
+    FolderSource: {
+        "url": "s3://bucket/coco",
+        "options": SecretDict({"secret": CANARY}),
+        "query": SecretStr(CANARY),
+        "connections": 2,
+    },
     Target: {
         "url": "s3://bucket/exports",
         "saved_block": "s3-bucket/team",
@@ -76,6 +81,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
     },
     HttpTarget: {
         "url": "https://api.example.org/datasets/{dataset}/entries",
+        "query": SecretStr(CANARY),
         "method": "PUT",
         "body": "ndjson",
         "records_per_request": 10,
@@ -121,6 +127,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
     Workspace: {"url": "s3://bucket/workspace", "options": SecretDict({"secret": CANARY})},
     UpdSource: {
         "url": "s3://bucket/street.upd",
+        "query": SecretStr(CANARY),
         "options": SecretDict({"secret": CANARY}),
         "follow_links": False,
         "media_hosts": ["*.example.org"],
@@ -133,6 +140,7 @@ SAMPLES: dict[type[Block], dict[str, Any]] = {
     },
     Webhook: {
         "url": "https://ci.example.org/datasets",
+        "query": SecretStr(CANARY),
         "secret": SecretStr(CANARY),
         "timeout_seconds": 5.5,
         "verify_ssl": False,

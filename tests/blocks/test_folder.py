@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import json
 import posixpath
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, cast
 
 import fsspec
 import msgspec
 import orjson
 import pytest
 from prefect.blocks.fields import SecretDict
+from pydantic import SecretStr
 
+from blocks.catalog import find_source
 from blocks.folder import FolderSource
 from blocks.layouts.opened import Folder
 from blocks.storage import Storage
@@ -48,6 +51,7 @@ from tests.blocks.samples import (
 )
 from tests.fakes import hostile
 from tests.fakes.datasets import BLOB, HEIGHT, WIDTH
+from tests.s3_server import S3Server
 
 ONE = picture_bytes(1)
 
@@ -569,6 +573,23 @@ def test_versions_of_files_on_the_web(before: dict[str, Any], after: dict[str, A
 def test_a_signed_address_is_in_no_name() -> None:
     """The query of a web address is not in the identity: it may be a signature."""
     assert FolderSource(url="https://h/set.zip?sig=canary").identity() == {"platform": "folder", "name": "set"}
+
+
+def test_a_zip_behind_a_presigned_link(tmp_path: Path, s3: str, s3_server: S3Server) -> None:
+    """What follows the ? is a secret field of its own, or OUTHAUL_QUERY, and opens what would be closed without."""
+    open_coco(tmp_path / "set", {"images": [{"id": 1, "file_name": "a.png", "width": 4, "height": 3}]}, a=b"x")
+    made = shutil.make_archive(str(tmp_path / "set"), "zip", tmp_path / "set")
+    bucket = Storage(s3, {"endpoint_url": s3_server.endpoint_url})
+    bucket.write("set.zip", [Path(made).read_bytes()])
+    bucket.link_seconds = 600
+    url, _, query = bucket.link("set.zip").partition("?")
+    assert "X-Amz-Signature" in query
+    for mark in ("", "?"):
+        assert only(FolderSource(url=url, query=SecretStr(mark + query))).name == "a.png"
+    assert only(cast("FolderSource", find_source(f"folder:{url}", {"OUTHAUL_QUERY": query}))).name == "a.png"
+    assert query not in repr(FolderSource(url=url, query=SecretStr(query)))
+    with pytest.raises(RequestError, match="may not be read"):
+        FolderSource(url=url).catalog()
 
 
 def test_a_user_name_does_not_hinder_a_password_does() -> None:

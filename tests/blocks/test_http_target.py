@@ -130,7 +130,7 @@ def test_check_says_that_nobody_is_there() -> None:
     """An address at which nobody listens is refused by name."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
-        made = HttpTarget(url=f"http://127.0.0.1:{taken.getsockname()[1]}/x?key={CANARY}")
+        made = HttpTarget(url=f"http://127.0.0.1:{taken.getsockname()[1]}/x", query=SecretStr(f"key={CANARY}"))
         with pytest.raises(
             RequestError, match=r"Nothing can be delivered there: http://127.0.0.1:.*cannot be reached"
         ) as no:

@@ -31,7 +31,7 @@ from blocks.places import PLACES
 from blocks.scratch import scratch_database
 from blocks.storage import Storage, default_workspace_url
 from blocks.target import Target
-from blocks.urls import without_credentials
+from blocks.urls import refuse_credentials, without_credentials
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
 from tests.conformance.targets import MIB, NAMES, TargetCase, TargetConformance
@@ -490,6 +490,32 @@ def test_a_password_in_an_address_is_not_used(url: str) -> None:
         with pytest.raises(RequestError, match="options of a saved block") as caught:
             opened()
         assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "is_refused"),
+    [
+        ("https://h/d.zip?X-Amz-Signature=0a", True),
+        ("https://h/d.zip?a=1&sig=0a", True),
+        ("zip://::https://h/d.zip?access_token=0a", True),
+        ("https://h/x?api_key=0a&entry={entry}", True),
+        ("https://h/d.zip?t=0123456789abcdef01234", True),
+        ("https://h/d.zip?version=2&author=me", False),
+        ("https://h/x?name=a+{dataset}-and-{entry}", False),
+        ("https://h/d.zip#token=0a", False),
+        ("s3://bucket/d?token=0a", False),
+        ("/a/d?token=0a", False),
+    ],
+)
+def test_a_secret_in_the_query_of_an_address_is_not_used(url: str, is_refused: bool) -> None:
+    """What may be a secret in a query is refused, and a field that is secret is named for it."""
+    if not is_refused:
+        refuse_credentials(url)
+        return
+    with pytest.raises(RequestError, match="field Query") as caught:
+        refuse_credentials(url)
+    assert "0a" not in str(caught.value)
+    assert "01" not in str(caught.value)
 
 
 def test_files_come_in_from_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 import fsspec
 import pytest
 from prefect.blocks.fields import SecretDict
+from pydantic import SecretStr
 
 from blocks.catalog import find_source
 from blocks.upd import UpdSource
@@ -82,7 +83,7 @@ def test_a_file_in_a_zip(tmp_path: Path) -> None:
 def test_a_file_on_a_web_server_that_tells_nothing(tmp_path: Path) -> None:
     """A server that does not tell whether a file has changed is asked for all of it once."""
     data = archived(tmp_path / "street.upd").path.read_bytes()
-    bodies: list[int] = []
+    bodies: list[str] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_HEAD(self) -> None:
@@ -93,18 +94,18 @@ def test_a_file_on_a_web_server_that_tells_nothing(tmp_path: Path) -> None:
         def do_GET(self) -> None:
             self.do_HEAD()
             self.wfile.write(data)
-            bodies.append(len(data))
+            bodies.append(self.path)
 
         def log_message(self, *_: Any) -> None:
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        source = UpdSource(url=f"http://127.0.0.1:{server.server_port}/street.upd?token=canary")
+        source = UpdSource(url=f"http://127.0.0.1:{server.server_port}/street.upd", query=SecretStr("token=canary"))
         assert [entry.id for entry in everything(source, "d1")] == ["e0", "e1", "e2", "e9"]
         assert source.identity() == {"platform": "upd", "name": "street"}
         server.shutdown()
-    assert len(bodies) == 1
+    assert bodies == ["/street.upd?token=canary"]
 
 
 @pytest.mark.parametrize("url", ["memory://upd-tests/nowhere.upd", "/nowhere/x.upd", "memory://upd-tests"])

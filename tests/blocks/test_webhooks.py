@@ -83,16 +83,17 @@ def test_a_secret_that_can_be_guessed_is_refused(text: str) -> None:
         read_secret(text)
 
 
-def hook(url: str, secret: str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw") -> Webhook:
-    return Webhook(url=url, secret=SecretStr(secret), timeout_seconds=1)
+def hook(url: str, secret: str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", query: str = "") -> Webhook:
+    return Webhook(url=url, query=SecretStr(query), secret=SecretStr(secret), timeout_seconds=1)
 
 
 def test_a_message_that_is_sent_can_be_checked() -> None:
     """It arrives once, signed; a passing trouble is tried again under the same id, signed anew."""
     with receiving() as receiver:
         receiver.troubles += [Trouble(status=503), Trouble(kind="reset")]
-        hook(f"{receiver.url}/news?token=t").send("outhaul-1", b'{"type":"x"}')
+        hook(f"{receiver.url}/news?v=1", query="token=t").send("outhaul-1", b'{"type":"x"}')
         (taken,) = receiver.taken
+        assert taken.path == "/news?v=1&token=t"
         assert len(receiver.asked) == 3
         headers = {name.lower(): value for name, value in taken.headers.items()}
         assert check_signature([SECRET], headers, b'{"type":"x"}', time.time()) == "outhaul-1"
@@ -106,6 +107,7 @@ def test_a_message_that_is_sent_can_be_checked() -> None:
         (lambda url: hook(url, "secret"), "openssl rand"),
         (lambda _: hook("ftp://example.org/x"), "no address to post to"),
         (lambda _: hook("https://user:c4n4ry@example.org/"), "secret"),
+        (lambda _: hook("https://example.org/?key=c4n4ry"), "field Query"),
         (lambda _: hook("http://169.254.169.254/latest"), "a cloud.s metadata"),
         (lambda _: hook("http://127.0.0.1:9/"), "cannot be reached"),
     ],

@@ -19,7 +19,9 @@ import yaml
 from blocks.sandbox.ango import DEMO_API_KEY as ANGO_API_KEY
 from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY
+from blocks.storage import Storage
 from tests.blocks.ango.hub import Hub, serving
+from tests.blocks.samples import coco, image, pack, picture_bytes
 from tests.exporters.upd.certificates import holder
 from tests.fakes.receiver import Receiver, Trouble, receiving
 from tests.flows.canaries import Ran, everything, run
@@ -56,7 +58,7 @@ def test_secrets_are_nowhere_when_a_run_breaks_off(platform: Platform, tmp_path:
 WORD = "c4n4ry"
 CANARIES = {
     name: f"{WORD}-{os.urandom(8).hex()}"
-    for name in ("ANGO", "PASSWORD", "PROXY", "S3", "TOKEN", "BEARER", "BASIC", "HEADER", "LINK", "PASSPHRASE")
+    for name in ("ANGO", "PASSWORD", "PROXY", "S3", "TOKEN", "BEARER", "BASIC", "HEADER", "LINK", "QUERY", "PASSPHRASE")
 } | {"IDAH": f"IDAH_{WORD}{os.urandom(29).hex()}", "WEBHOOK": WORD * 6 + "AAA="}
 """Secrets of each kind, which let nobody in."""
 SIGNATURE = re.compile(rb"X-Amz-Signature(=|%3D|\\u003d)[0-9a-fA-F]{8}")
@@ -110,6 +112,10 @@ class Scene:
             "outhaul-s3-target/wrong": {**bucket, "endpoint_url": self.s3.endpoint_url},
             "outhaul-s3-target/lent": {**bucket, "endpoint_url": nobody, "session_token": secrets["TOKEN"]},
             "outhaul-http-target/bearer": {"url": f"{api}/taken/{{entry}}", "refused": "set aside", **bearer},
+            "outhaul-http-target/query": {
+                "url": f"{api}/asked/{{entry}}", "query": self.secret(f"key={CANARIES['QUERY']}"),
+                "refused": "set aside",
+            },
             "outhaul-http-target/basic": {
                 "url": f"{api}/basic", "auth": "basic", "user": "me", "secret": secrets["BASIC"],
             },
@@ -118,13 +124,15 @@ class Scene:
             },
             "outhaul-http-target/proxied": {"url": "https://api.invalid/x", **bearer, **proxy},
             "outhaul-webhook/wrong": {
-                "url": f"{api}/hook", "secret": secrets["WEBHOOK"]
+                "url": f"{api}/hook", "secret": secrets["WEBHOOK"],
+                "query": self.secret(f"token={CANARIES['QUERY']}"),
             },
             "outhaul-signing-key/release": {
                 "private_key": {"from_file": "key.pem"}, "certificate": {"from_file": "certificate.pem"},
                 "passphrase": secrets["PASSPHRASE"],
             },
         }  # fmt: skip
+        found["folder/presigned"] = self.presigned()
         for name, server in self.servers.items():
             place = {"url": f"{server.url}/{self.folder.name}"}
             found[f"outhaul-target/{name}"] = {
@@ -134,6 +142,18 @@ class Scene:
             wrong = {**server.options, "username": "me", "password": secrets["PASSWORD"]}
             found[f"outhaul-target/no-{name}"] = {**place, "options": wrong}
         return found
+
+    def presigned(self) -> dict[str, Any]:
+        """A zip behind a link that lets anybody in for ten minutes."""
+        options = {"key": self.s3.access_key_id, "secret": self.s3.secret_access_key}
+        bucket = Storage(
+            f"s3://{self.s3.bucket}/{self.folder.name}-linked", {"endpoint_url": self.s3.endpoint_url, **options}
+        )
+        packed = pack(self.folder / "set.zip", {"annotations.json": coco(image()), "images/1.png": picture_bytes(1)})
+        bucket.write("set.zip", [packed.read_bytes()])
+        bucket.link_seconds = 600
+        url, _, query = bucket.link("set.zip").partition("?")
+        return {"url": url, "query": self.secret(query)}
 
     def places(self, ran: Ran) -> Iterator[tuple[str, bytes]]:
         """Where a secret could be, by name."""
@@ -180,6 +200,7 @@ def test_no_secret_is_left_anywhere(scene: Scene) -> None:
     """
     scene.receiver.troubles += [
         Trouble(status=400, body=f"bad token {CANARIES['BEARER']}", about="/taken/"),
+        Trouble(status=400, body=f"no key {CANARIES['QUERY']}", about="/asked/"),
         Trouble(status=401, body=CANARIES["BASIC"], about="/basic", times=None, heads=True),
         Trouble(status=401, body=CANARIES["WEBHOOK"], about="/hook", times=None),
         *(Trouble(status=403, body=CANARIES["LINK"], about="/x.", times=None, heads=heads) for heads in (True, False)),
@@ -208,6 +229,7 @@ def test_no_secret_is_left_anywhere(scene: Scene) -> None:
             *refused,
             ["export", idah, "--as", "upd", *records[2:], "--to", "block:webdav", "--option", signed],
             ["export", "ango/right", *records[:2], "--to", f"block:{api}/bearer", "--to", bucket, "--to", out],
+            ["export", "folder/presigned", *records[:2], "--to", f"block:{api}/query", "--to", out],
             ["export", idah, "--as", "loud", *records[2:], "--to", out],
         ],
         scene.environment,
@@ -221,4 +243,4 @@ def test_no_secret_is_left_anywhere(scene: Scene) -> None:
     secrets += [base64.b64encode(f"me:{CANARIES[name]}".encode()).decode() for name in ("BASIC", "PROXY")]
     assert [(secret, name) for secret in secrets for name, data in places.items() if secret.encode() in data] == []
     assert [name for name, data in places.items() if SIGNATURE.search(data)] == []
-    assert ran.statuses == ["0", "0", "1", "1", *["2"] * len(refused), "0", "3", "1"]
+    assert ran.statuses == ["0", "0", "1", "1", *["2"] * len(refused), "0", "3", "3", "1"]
