@@ -64,7 +64,7 @@ def key_of(line: bytes) -> str:
 def from_line(line: bytes) -> Resource:
     line = _entry(line)
     record = msgspec.json.decode(line)
-    return Resource(record["id"], record["attributes"], msgspec.Raw(line))
+    return Resource(record["id"], record.get("attributes", {}), msgspec.Raw(line))
 
 
 def _entry(line: bytes) -> bytes:

@@ -89,7 +89,7 @@ class Reading:
     def __init__(self, client: IdahClient, dataset: Dataset, where: Where, media: MediaChoice) -> None:
         self._client = client
         self._dataset = dataset
-        self._as_listed = _stamp(dataset.record["attributes"])
+        self._as_listed = _stamp(dataset.record.get("attributes", {}))
         self._entry_filters = [one for one in read_filters(where, "entry") if one.column != "id"]
         self._annotation_filters = read_filters(where, "annotation")
         self._media = media

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from blocks import idah_client
+from blocks.idah_changes import from_line, key_of, to_line
 from blocks.idah_client import Resource
 from blocks.idah_listing import Window, read_listing, window
 from exporters.errors import RetriableError
@@ -137,3 +139,11 @@ def test_a_platform_that_gives_less_than_was_asked_for() -> None:
     platform = Platform(range(100))
     platform.largest = 12
     assert sorted(set(read(platform, expected=100))) == list(range(100))
+
+
+def test_a_row_that_says_nothing_of_itself() -> None:
+    """JSON:API lets a record have no attributes: it is listed and read like any other."""
+    bare = Resource("e1", {}, msgspec.Raw(b'{"type":"entries","id":"e1"}'))
+    line = to_line(bare, datetime.now(UTC))
+    assert key_of(line) == "e1"
+    assert from_line(line) == bare
