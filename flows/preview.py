@@ -268,7 +268,7 @@ class _Preview:
         return self._datasets[shard.fetched.shard.dataset_index]
 
     def _facts(self) -> Any:
-        from exporters.report.page import Facts  # noqa: PLC0415
+        from exporters.report.facts import Facts  # noqa: PLC0415
 
         package, plan = self._package, self._plan
         return Facts(
