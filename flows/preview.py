@@ -23,11 +23,12 @@ from exporters.version import version_of
 from flows.fetch import load_datasets
 from flows.histogram import legend_of
 from flows.manifest import REPORT
+from flows.planned import Plan
 from flows.policy import PATIENT, by_content
 from flows.preview_counting import Counting
 from flows.preview_shards import ShownShard, shown_shards
 from flows.put import index_of
-from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Package, Plan, Preview
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Package, Preview
 from flows.survey import Surveyed
 from flows.words import size_text
 

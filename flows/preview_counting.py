@@ -26,9 +26,9 @@ from flows.delta import load_baseline
 from flows.entry_lines import EntryLines
 from flows.outcomes import EntryFiles, load_outcomes
 from flows.pieces import Records
+from flows.planned import Plan
 from flows.policy import digest
 from flows.preview_shards import ShownShard
-from flows.results import Plan
 from flows.stretches import which_are_fresh
 
 FIGURES = "figures"

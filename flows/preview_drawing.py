@@ -25,9 +25,9 @@ from exporters.report.tiles import Tile, tile
 from exporters.version import version_of
 from flows.outcomes import EntryFiles, files_of, load_outcomes
 from flows.pieces import load_records
+from flows.planned import Plan
 from flows.policy import digest
 from flows.preview_shards import ShownShard
-from flows.results import Plan
 from flows.stretches import FRESH, Along, Stretch
 
 TILES = "tiles"

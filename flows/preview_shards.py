@@ -12,7 +12,8 @@ from blocks.store import Store
 from exporters.report.written import Writing
 from exporters.survey import Placement
 from flows.outcomes import EntryFiles
-from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan
+from flows.planned import Plan
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard
 from flows.survey import Surveyed
 
 _decode_placement = msgspec.json.Decoder(Placement).decode

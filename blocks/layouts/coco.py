@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 import orjson
 
+from blocks.documents import LATEST, MANIFEST, RECEIPT
 from blocks.layouts import coco_file
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
@@ -16,7 +17,7 @@ from exporters.errors import RequestError
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice
 
-_NOT_DATASETS = {"manifest.json", "receipt.json", "latest.json"}
+_NOT_DATASETS = {MANIFEST, RECEIPT, LATEST}
 _FOLDERS = ("", "annotations", "train", "val", "valid", "test")
 """Where datasets keep their annotations; folders of pictures are not searched."""
 _GENERIC = re.compile(r"(_?annotations(\.coco)?|instances|instances_default|coco|labels|result|data)", re.IGNORECASE)

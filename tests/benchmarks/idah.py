@@ -62,7 +62,7 @@ def our_export(url: str, folder: Path) -> None:
     prepare(str(folder / "workspace"))
     from blocks.catalog import find_source, find_target, find_workspace  # noqa: PLC0415
     from flows.commands import run  # noqa: PLC0415
-    from flows.results import Request  # noqa: PLC0415
+    from flows.request import Request  # noqa: PLC0415
 
     source = find_source(f"idah+{url}")
     target, workspace = find_target(str(folder / "out")), find_workspace(str(folder / "workspace"))

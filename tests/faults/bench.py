@@ -26,8 +26,8 @@ from blocks.storage import Storage
 from blocks.target import Target
 from exporters.errors import FatalError, RequestError
 from flows import cli
+from flows.delivered import Summary
 from flows.plan import check
-from flows.results import Summary
 from flows.verify import verify
 from tests.fakes.receiver import Receiver
 from tests.fakes.s3_proxy import S3Proxy

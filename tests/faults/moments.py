@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 import flows.deliver
 from blocks import local_files, storage
+from blocks.documents import RECEIPT
 from flows.deliver import deliver
 from flows.fetch import fetch
-from flows.manifest import RECEIPT
 from flows.media import fetch_media
 from flows.package import make_package
 from flows.plan import plan_export

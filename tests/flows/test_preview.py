@@ -19,12 +19,12 @@ from exporters.report.figures import SHOWN, Counted
 from exporters.tally import LeftOut
 from flows import preview_counting, preview_drawing, report
 from flows.collect import collect
+from flows.delivered import Summary
 from flows.entry_links import EntryLinks
 from flows.manifest import REPORT
 from flows.preview_counting import COUNTED, FIGURES
 from flows.preview_drawing import TILES
 from flows.report import markdown, preview_markdown
-from flows.results import Summary
 from flows.verify import verify
 from tests.fakes import hostile
 from tests.flows.contextual_jobs import Plugs
