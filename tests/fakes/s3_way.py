@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
@@ -28,8 +29,9 @@ class Way:
         assert self._session
         target = URL(f"{self._endpoint}{request.raw_path}", encoded=True)
         heads = {name: value for name, value in request.headers.items() if name.lower() not in ("connection", "expect")}
-        body = await request.read()
-        async with self._session.request(request.method, target, headers=heads, data=body or None) as answer:
+        data = await request.read()
+        body = io.BytesIO(data) if data else None  # of many bytes as they are, aiohttp warns
+        async with self._session.request(request.method, target, headers=heads, data=body) as answer:
             kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
             if request.method == "HEAD":
                 kept["Content-Length"] = answer.headers.get("Content-Length", "0")
