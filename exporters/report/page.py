@@ -20,9 +20,6 @@ from exporters.report.shown import Room, class_table, samples
 from exporters.report.tiles import Tile
 from exporters.report.words import plain
 
-MOST_BYTES = 3_000_000
-"""Of the page."""
-
 
 def page(facts: Facts, figures: Figures, legend: Legend, tiles: Sequence[Tile], more: Sequence[Tile] = ()) -> bytes:
     """The page; `tiles` are those of the sheet, and `more` have further objects of classes."""

@@ -25,9 +25,6 @@ from typing import Any
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from tests.benchmarks.measuring import measured
 
-RECORDS = ("dataset/", "media/medias")
-"""Paths of requests for records; files are beside them."""
-
 
 def platform_sequence(url: str) -> None:
     """The platform's own way, without what it does with the answers."""
