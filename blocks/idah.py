@@ -16,6 +16,7 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import Field, SecretStr
 
 from blocks import http, stopping
+from blocks.connection_fields import CaBundle, ProxyAddress, VerifySsl
 from blocks.entry_links import EntryLink, entry_address
 from blocks.idah_changes import count_annotations, from_line, has_annotations, key_of, settled_before, to_line
 from blocks.idah_client import Connection, IdahClient, Resource, connect
@@ -78,17 +79,9 @@ class IdahSource(Source):
         default="", title="E-mail", description="Of an account, with its password, instead of an API key."
     )
     password: SecretStr = Field(default=SecretStr(""), title="Password", description="Goes with the e-mail.")
-    verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
-    ca_bundle: str = Field(
-        default="",
-        title="CA bundle",
-        description="Path on the worker of a PEM file, for a private authority, such as /etc/ssl/ours.pem.",
-    )
-    proxy: SecretStr = Field(
-        default=SecretStr(""),
-        title="Proxy",
-        description="Address of an HTTP proxy, such as http://proxy:3128; empty: as HTTPS_PROXY says.",
-    )
+    verify_ssl: VerifySsl = True
+    ca_bundle: CaBundle = ""
+    proxy: ProxyAddress = SecretStr("")
     user_agent: str = Field(
         default="", title="User agent", description="What we call ourselves to the platform; empty: outhaul/VERSION."
     )

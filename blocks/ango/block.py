@@ -26,6 +26,7 @@ from blocks.ango.filters import NAMES, Wanted, check_filters, wanted
 from blocks.ango.reading import Reading, pieces
 from blocks.ango.records import to_dataset
 from blocks.ango.signatures import unsigned
+from blocks.connection_fields import CaBundle, ProxyAddress, VerifySsl
 from blocks.entry_links import EntryLink, entry_address
 from blocks.guard import check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, Withdrawn, find_dataset
@@ -88,17 +89,9 @@ class AngoSource(Source):
     notify: bool = Field(
         default=False, title="Notify", description="Let the hub tell the account's user of the export."
     )
-    verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
-    ca_bundle: str = Field(
-        default="",
-        title="CA bundle",
-        description="Path on the worker of a PEM file, for a private authority, such as /etc/ssl/ours.pem.",
-    )
-    proxy: SecretStr = Field(
-        default=SecretStr(""),
-        title="Proxy",
-        description="Address of an HTTP proxy, such as http://proxy:3128; empty: as HTTPS_PROXY says.",
-    )
+    verify_ssl: VerifySsl = True
+    ca_bundle: CaBundle = ""
+    proxy: ProxyAddress = SecretStr("")
     user_agent: str = Field(
         default="", title="User agent", description="What we call ourselves to the hub; empty: outhaul/VERSION."
     )
