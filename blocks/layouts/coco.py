@@ -11,6 +11,7 @@ import orjson
 
 from blocks.documents import LATEST, MANIFEST, RECEIPT
 from blocks.layouts import coco_file
+from blocks.layouts.coco_records import to_entry
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from exporters.errors import RequestError
@@ -67,7 +68,7 @@ class CocoLayout(Layout):
                 width=_extent(image.get("width")),
                 height=_extent(image.get("height")),
             )
-            yield coco_file.to_entry(document, dataset.id, dataset.split, picture)
+            yield to_entry(document, dataset.id, dataset.split, picture)
 
     def _dataset(self, file: str, *, with_categories: bool = False) -> Dataset:
         stem = posixpath.basename(file).removesuffix(".json")
