@@ -7,7 +7,6 @@ The listing of a dataset is read in pages that overlap (`blocks.idah_listing`), 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -16,17 +15,18 @@ from typing import Any, ClassVar, TypeVar
 from pydantic import Field, SecretStr
 
 from blocks import http, stopping
+from blocks.connection_fields import CaBundle, ProxyAddress, VerifySsl
 from blocks.entry_links import EntryLink, entry_address
-from blocks.idah_changes import count_annotations, from_line, has_annotations, key_of, settled_before, to_line
+from blocks.idah_changes import count_annotations, from_line, has_annotations, key_of
 from blocks.idah_client import Connection, IdahClient, Resource, connect
 from blocks.idah_cost import requests_to_list, requests_to_read
+from blocks.idah_entries import entries_in_order
 from blocks.idah_exports import read_exports, read_formats
 from blocks.idah_filters import KINDS, NAMES, check_filters, check_rows, query_of, read_filters
 from blocks.idah_listing import read_listing
 from blocks.idah_media import IdahMediaReader
 from blocks.idah_reading import Reading
 from blocks.idah_records import to_dataset
-from blocks.scratch import scratch_database
 from blocks.source import (
     NO_FILTERS,
     MediaReader,
@@ -37,11 +37,10 @@ from blocks.source import (
     Withdrawn,
     find_dataset,
 )
-from exporters.errors import RequestError, RetriableError, quoted
+from exporters.errors import RequestError
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice
 
-LISTING_ATTEMPTS = 3
 UNSORTABLE = ("assigned", "participated")
 
 T = TypeVar("T")
@@ -78,17 +77,9 @@ class IdahSource(Source):
         default="", title="E-mail", description="Of an account, with its password, instead of an API key."
     )
     password: SecretStr = Field(default=SecretStr(""), title="Password", description="Goes with the e-mail.")
-    verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
-    ca_bundle: str = Field(
-        default="",
-        title="CA bundle",
-        description="Path on the worker of a PEM file, for a private authority, such as /etc/ssl/ours.pem.",
-    )
-    proxy: SecretStr = Field(
-        default=SecretStr(""),
-        title="Proxy",
-        description="Address of an HTTP proxy, such as http://proxy:3128; empty: as HTTPS_PROXY says.",
-    )
+    verify_ssl: VerifySsl = True
+    ca_bundle: CaBundle = ""
+    proxy: ProxyAddress = SecretStr("")
     user_agent: str = Field(
         default="", title="User agent", description="What we call ourselves to the platform; empty: outhaul/VERSION."
     )
@@ -146,64 +137,7 @@ class IdahSource(Source):
         return list(chosen.values()) or found
 
     def list_entries(self, dataset: Dataset, where: Where, sort: str = "") -> Iterator[bytes]:
-        """All entries, ordered by an attribute and then by id.
-
-        The order is made here: the platform's own pages shift when they are ordered by what is not unique.
-        """
-        columns = "id text primary key, place, record blob"
-        direction = "desc" if sort.startswith("-") else "asc"
-        with scratch_database(f"create table entries ({columns}) without rowid") as listed:
-            self._list(dataset, where, sort.removeprefix("-"), listed)
-            for (record,) in listed.execute(f"select record from entries order by place {direction}, id"):  # noqa: S608 - two words
-                yield record
-
-    def _list(self, dataset: Dataset, where: Where, order: str, listed: sqlite3.Connection) -> None:
-        """File all entries. Listed again as a whole when there are not as many as the platform says."""
-        before = ""
-        for _ in range(LISTING_ATTEMPTS):
-            listed.execute("delete from entries")
-            wrong = self._run(lambda client: self._list_once(client, dataset, where, order, listed))
-            if not wrong or self.allow_partial:
-                return
-            if wrong == before:
-                raise RequestError(
-                    f"Dataset {quoted(dataset.name)} {wrong} to this account; use one that may read all of it, "
-                    f"or set allow_partial (OUTHAUL_ALLOW_PARTIAL=1) to export what this one sees."
-                )
-            before = wrong
-        raise RetriableError(
-            f"Dataset {quoted(dataset.name)} kept changing while its entries were listed (it {before}); "
-            f"try again when it is quieter."
-        )
-
-    async def _list_once(
-        self, client: IdahClient, dataset: Dataset, where: Where, order: str, listed: sqlite3.Connection
-    ) -> str:
-        """File the entries by id; returns what is wrong with their number, nothing when all is well."""
-        filters = read_filters(where, "entry")
-        of_dataset = ("filter[dataset_id]", dataset.id)
-        pages = read_listing(
-            client,
-            "dataset/entries",
-            [of_dataset, *query_of(filters)],
-            expected=None if filters else dataset.entries_count,
-        )
-        settled = None
-        async for page in pages:
-            settled = settled or settled_before(client.clock)
-            _check_dataset(page, dataset)
-            check_rows(page, filters)
-            rows = ((one.id, _place(one, order), to_line(one, settled)) for one in page)
-            listed.executemany("insert or replace into entries values (?, ?, ?)", rows)
-        says = to_dataset(await client.one(f"dataset/datasets/{dataset.id}")).entries_count
-        if says is None:
-            return ""
-        if filters:  # the last of all entries is there to be seen, or it is not
-            last = [of_dataset, ("fields[dataset:entries][]", "status")]
-            is_seen = not says or await client.page("dataset/entries", last, number=says, size=1)
-            return "" if is_seen else f"has {says} entries, but does not show all of them"
-        (shown,) = listed.execute("select count(*) from entries").fetchone()
-        return "" if says == shown else f"has {says} entries, but shows {shown}"
+        yield from entries_in_order(self._run, dataset, where, sort, allow_partial=self.allow_partial)
 
     def read(
         self, dataset: Dataset, listing: Sequence[bytes], media: MediaChoice, where: Where = NO_FILTERS
@@ -305,21 +239,6 @@ async def _datasets(client: IdahClient, where: Where) -> list[Dataset]:
 async def _all(client: IdahClient, path: str, query: list[tuple[str, str]]) -> list[Resource]:
     rows = {one.id: one async for page in read_listing(client, path, query) for one in page}
     return list(rows.values())
-
-
-def _check_dataset(entries: Sequence[Resource], dataset: Dataset) -> None:
-    for entry in entries:
-        if entry.attributes.get("dataset_id") != dataset.id:
-            raise RequestError(
-                f"IDAH answered with entry {entry.id} of another dataset than {quoted(dataset.name)}; "
-                f"this version of the platform does not filter by dataset, please report it."
-            )
-
-
-def _place(entry: Resource, order: str) -> str | float | None:
-    """What an entry is ordered by."""
-    value = entry.attributes.get(order) if order not in ("", "id") else entry.id if order else None
-    return value if isinstance(value, str | int | float) else None
 
 
 def _is_uuid(text: str) -> bool:

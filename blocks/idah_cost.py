@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from blocks.idah_client import PAGE_ROWS, QUERY_CHARACTERS
-from blocks.idah_reading import ENTRIES_AT_ONCE, FIRST_MASKS, FULL_PAGE_SHARE
+from blocks.idah_pace import FULL_PAGE_SHARE
+from blocks.idah_reading import ENTRIES_AT_ONCE, FIRST_MASKS
 from exporters.model import Dataset
 
 ID_CHARACTERS = 56

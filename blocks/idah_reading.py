@@ -19,10 +19,11 @@ from typing import Any
 
 import msgspec
 
-from blocks import http, idah_client
+from blocks import http
 from blocks.idah_client import IdahClient, Query, Resource, batches
 from blocks.idah_filters import check_rows, query_of, read_filters
 from blocks.idah_listing import read_listing
+from blocks.idah_pace import HELD_BYTES, Pace
 from blocks.idah_records import to_entry, to_media
 from blocks.pictures import Header, Picture
 from blocks.source import Where, Withdrawn
@@ -33,45 +34,13 @@ from exporters.shard import MediaChoice
 
 ENTRIES_AT_ONCE = 500
 """Entries whose annotations are held in memory together, at most."""
-HELD_BYTES = 32 << 20
-"""Of annotations that are held together, and of those that are asked for in one answer."""
-FULL_PAGE_SHARE = 0.7
-"""Annotations are asked for in lists of entries that should fill this share of a page, so that one page holds them."""
 FIRST_MASKS = 16
 """Entries that are read first where masks may come: nothing else tells how large they are."""
-MEMORY_OWNERS = 2000
-"""What came of so many before counts for half from then on."""
 ATTEMPTS = 5
 """Times that entries are looked at again before a dataset is told to be too busy."""
 
 DELETED = "it was deleted while the export ran"
 UNFIT = "it did not fit the filter any more when it was read"
-
-
-class Pace:
-    """How many records belong to an owner (an entry, a resource), and how large they are; what comes corrects it."""
-
-    def __init__(self, rows: float, row_bytes: float) -> None:
-        self._owners, self._rows, self._bytes = 1.0, rows, rows * row_bytes
-
-    def owners(self) -> int:
-        """How many to ask about in one request."""
-        per_page = FULL_PAGE_SHARE * idah_client.PAGE_ROWS * self._owners / self._rows
-        return max(1, int(min(per_page, self.owners_in(HELD_BYTES / 4))))
-
-    def owners_in(self, most_bytes: float) -> float:
-        return most_bytes * self._owners / self._bytes
-
-    def page_rows(self) -> int:
-        """How many rows to ask for where one owner has more than a page of them."""
-        return max(1, min(idah_client.PAGE_ROWS, int(HELD_BYTES / 4 * self._rows / self._bytes)))
-
-    def learn(self, owners: int, rows: Sequence[Resource]) -> None:
-        if self._owners > MEMORY_OWNERS:
-            self._owners, self._rows, self._bytes = self._owners / 2, self._rows / 2, self._bytes / 2
-        self._owners += owners
-        self._rows += len(rows)
-        self._bytes += sum(len(row.raw) for row in rows)
 
 
 @dataclass(frozen=True)

@@ -115,6 +115,17 @@ def link_over(there: str, path: str) -> None:
         os.link(there, path)
 
 
+def create(target: Path, partial: Path, data: bytes) -> None:
+    """Write a small file unless there is one of this name; it lies at `partial` before it is whole."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    partial.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        partial.write_bytes(data)
+        link_unless_taken(partial, target, data)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
 def link_unless_taken(partial: Path, target: Path, data: bytes) -> None:
     """Give a whole file its final name unless that is taken; written there where a disk has no links, as with FAT."""
     try:

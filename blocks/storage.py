@@ -12,10 +12,8 @@ import errno
 import hashlib
 import os
 import stat
-import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import datetime
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
@@ -24,24 +22,13 @@ from fsspec.implementations.local import LocalFileSystem
 
 from blocks import stopping
 from blocks.chunks import CHUNK_BYTES, chunks_of
-from blocks.local_files import into_place, link_over, link_unless_taken, partial_name, walk, write_whole
-from blocks.places import opened_at, opened_with, place_of
-from blocks.remote_files import RemoteFiles, is_there
-from blocks.storage_errors import is_absence, said, translated
-from blocks.uploader import uploader
-from blocks.uploads import Uploader, listed_sizes
+from blocks.local_files import create, into_place, link_over, partial_name, walk, write_whole
+from blocks.opening import opened
+from blocks.places import place_of
+from blocks.remote_files import RemoteFiles
+from blocks.storage_errors import translated
 from blocks.urls import without_credentials
-from exporters.errors import OuthaulError, RequestError, quoted
-from exporters.temporary import owned_name
-
-READ_BYTES = 4 << 20
-"""Read ahead of an open file."""
-
-
-def default_workspace_url() -> str:
-    """`$OUTHAUL_WORKSPACE`, else a folder in the user's cache."""
-    cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
-    return os.environ.get("OUTHAUL_WORKSPACE") or f"{cache}/outhaul"
+from exporters.errors import RequestError, quoted
 
 
 class Storage:
@@ -55,30 +42,8 @@ class Storage:
         """What to do when a file that is read is not there, where all that is read was: see `translated`."""
         self.link_seconds = 0
         """How long links that let anybody in are good for; 0: there are none."""
-        outer, chained, inner = url.rpartition("::")  # of an archive, the options are those of the place it lies in
-        scheme = fsspec.utils.get_protocol(inner)
-        given = opened_with(scheme, dict(options or {}), self.shown)
-        if scheme in ("http", "https"):
-            from blocks.guard import guarded_client  # noqa: PLC0415 - aiohttp takes its time
-
-            given.setdefault("get_client", partial(guarded_client, inner))
         self._place = place_of(fsspec.utils.get_protocol(url))
-        with translated(self.shown):
-            try:
-                if not chained:
-                    url, given = opened_at(url, scheme, given)
-                elif outer:
-                    given = {scheme: given}
-                self.fs, self.root = fsspec.core.url_to_fs(url, **given)
-            except ImportError:
-                extra = place_of(scheme).extra
-                advice = f"install outhaul[{extra}]" if extra else f"install the fsspec backend for {scheme}"
-                raise RequestError(f"{self.shown} needs a package that is not installed; {advice}.") from None
-            except zipfile.BadZipFile:
-                raise RequestError(f"{self.shown} is no zip, or a damaged one; check the address.") from None
-            except (ValueError, TypeError) as error:
-                raise RequestError(f"{self.shown} cannot be opened ({error}); check the address.") from None
-        self.root = self.root.rstrip("/") or ("" if chained else "/")  # paths in archives begin without a slash
+        self.fs, self.root = opened(url, options or {}, self.shown)
 
     @cached_property
     def shown(self) -> str:
@@ -120,20 +85,14 @@ class Storage:
         if self.is_local:
             return os.path.exists(self.path(name))  # noqa: PTH110 - asked for every file
         with translated(self.shown_path(name)):
-            return is_there(self.fs, self.path(name))
+            return self._remote.exists(self.path(name))
 
     def size(self, name: str) -> int | None:
         """Bytes of a file; None when there is none, or a folder."""
         if self.is_local:
             return next(self.each_size([name]))
         with translated(self.shown_path(name)):
-            try:
-                info = self.fs.info(self.path(name))
-            except FileNotFoundError as error:
-                if not is_absence(error):
-                    raise
-                return None
-        return int(info["size"]) if info["type"] != "directory" else None
+            return self._remote.size(self.path(name))
 
     def each_size(self, names: Iterable[str]) -> Iterator[int | None]:
         """The sizes of many files, one after the other: on a disk it takes a fifth of the time that fsspec does."""
@@ -161,8 +120,7 @@ class Storage:
             yield from self.files(name).items()
             return
         with translated(self.shown_path(name)):
-            path = self.path(name)
-            yield from self._uploader.sizes(path) if self._uploader else listed_sizes(self.fs, path)
+            yield from self._remote.sizes(self.path(name))
 
     def dated_files(
         self, name: str = "", prefix: str = "", only: Callable[[str], bool] | None = None
@@ -176,20 +134,13 @@ class Storage:
         with translated(self.shown_path(name)):
             if self.is_local:
                 return sorted(walk(top, only))
-            found = self.fs.find(top, detail=True, **({"prefix": prefix} if prefix else {}))
-        return [
-            (path[len(top) :].lstrip("/"), int(info["size"]), written_at(info))
-            for path, info in sorted(found.items())
-            if info["type"] == "file"  # stores that remember empty folders list them too
-            and (only is None or only(path.rpartition("/")[2]))
-        ]
+            return list(self._remote.files(top, prefix, only))
 
     def open(self, name: str) -> IO[bytes]:
         with translated(self.shown_path(name), self.lost):
             if self.is_local:  # done for every file of a package: fsspec takes ten times as long
                 return open(self.path(name), "rb")  # noqa: PTH123
-            handle: IO[bytes] = self.fs.open(self.path(name), "rb", **self._remote.block_size(READ_BYTES))
-            return handle
+            return self._remote.open(self.path(name))
 
     def read(self, name: str) -> bytes:
         with translated(self.shown_path(name), self.lost):
@@ -240,7 +191,7 @@ class Storage:
                 path = self.path(name)
                 write_whole(path, self._partial(path), counted(), durable=durable, read_only=read_only)
             else:
-                self._write_remote(self.path(name), counted(), expected)
+                self._remote.write(self.path(name), counted(), self._spooled, expected)
         return size, digest.hexdigest()
 
     def copy(self, name: str, to: str) -> bool:
@@ -253,13 +204,7 @@ class Storage:
         if self.is_local:
             return self._link(name, to)
         with translated(self.shown_path(to)):
-            try:
-                self.fs.cp_file(self.path(name), self.path(to))
-            except FileNotFoundError as error:
-                if not is_absence(error):
-                    raise
-                return False
-        return True
+            return self._remote.copy(self.path(name), self.path(to))
 
     def _link(self, name: str, to: str) -> bool:
         try:
@@ -275,25 +220,10 @@ class Storage:
         """Write a small file unless there is one of this name: of several that try at once, one does."""
         with translated(self.shown_path(name)):
             if self.is_local:
-                target = Path(self.path(name))
-                target.parent.mkdir(parents=True, exist_ok=True)
-                partial = Path(self._partial(str(target)))
-                partial.parent.mkdir(parents=True, exist_ok=True)
-                try:
-                    partial.write_bytes(data)
-                    link_unless_taken(partial, target, data)
-                finally:
-                    partial.unlink(missing_ok=True)
-            elif self.fs.exists(self.path(name)):
-                return
-            elif not self._place.creates_only:
-                self._write_remote(self.path(name), [data], len(data))
+                path = self.path(name)
+                create(Path(path), Path(self._partial(path)), data)
             else:
-                try:
-                    self.fs.pipe_file(self.path(name), data, mode="create")
-                except OSError:  # what a lost race is called differs
-                    if not self.fs.exists(self.path(name)):
-                        raise
+                self._remote.create(self.path(name), data, self._spooled)
 
     def move_in(self, local: Path, name: str) -> None:
         """Take over a local file: renamed or copied to a local place, uploaded elsewhere (then the local one stays)."""
@@ -302,7 +232,7 @@ class Storage:
                 into_place(str(local), self.path(name))
             else:
                 with local.open("rb") as handle:
-                    self._write_remote(self.path(name), chunks_of(handle), local.stat().st_size)
+                    self._remote.write(self.path(name), chunks_of(handle), self._spooled, local.stat().st_size)
 
     def remove(self, name: str) -> None:
         with translated(self.shown_path(name)), contextlib.suppress(FileNotFoundError):
@@ -314,67 +244,14 @@ class Storage:
             with contextlib.suppress(Exception):  # it is empty, and nobody minds it
                 self.fs.rm(self.path(name), recursive=True)
 
-    def check_writable(self, otherwise: str = "Nothing can be delivered there") -> None:
-        """Write and remove a small file, and every folder that had to be made for it; `otherwise` begins the refusal.
-
-        Raises:
-            RequestError: this place cannot be written to.
-        """
-        made: list[Path] = []
-        probe = f".{owned_name()}.probe"
-        try:
-            with translated(self.shown):
-                made = self._missing_folders() if self.is_local else []
-            self.write(probe, [b"outhaul checks that it may write here\n"], shown="")
-            with contextlib.suppress(OuthaulError, NotImplementedError):  # who may write need not be allowed to remove
-                self.remove(probe)
-        except OuthaulError as error:
-            raise RequestError(f"{otherwise}: {error}") from None
-        except NotImplementedError:
-            raise RequestError(f"{otherwise}: {self.shown} can only be read; choose another place.") from None
-        except (TypeError, ValueError) as error:  # what backends say of options that they do not know
-            raise RequestError(
-                f"{otherwise}: {self.shown} refuses its options ({said(error)}); correct them."
-            ) from None
-        finally:
-            for folder in made:
-                with contextlib.suppress(OSError):
-                    folder.rmdir()
-
-    def _missing_folders(self) -> list[Path]:
-        """The folders on the way to this one that do not exist, innermost first."""
-        here = Path(self.root)
-        return [folder for folder in (here, *here.parents) if not folder.exists()]
-
     def _partial(self, path: str) -> str:
-        """Where a file lies before it is whole."""
-        folder = os.path.dirname(path) if self.spool is None else self.path(self.spool)  # noqa: PTH120
-        return f"{folder}/{partial_name()}"
+        """Where a file of this disk lies before it is whole."""
+        return f"{os.path.dirname(path) if self._spooled is None else self._spooled}/{partial_name()}"  # noqa: PTH120
 
-    @cached_property
-    def _uploader(self) -> Uploader | None:
-        return uploader(self.fs, self.root.partition("/")[0]) if self.is_s3 else None
-
-    def _write_remote(self, path: str, chunks: Iterable[bytes], expected: int | None) -> None:
-        if self._uploader and self._uploader.takes(path):
-            self._uploader.upload(path, chunks, expected)
-        else:
-            self._remote.write(path, chunks, None if self.spool is None else self.path(self.spool))
+    @property
+    def _spooled(self) -> str | None:
+        return None if self.spool is None else self.path(self.spool)
 
     @cached_property
     def _remote(self) -> RemoteFiles:
-        return RemoteFiles(self.fs, self._place)
-
-
-def written_at(info: Mapping[str, Any]) -> float | None:
-    """When a file was written, from what fsspec says of it, which is another word and type in each store."""
-    for word in ("LastModified", "mtime", "last_modified", "updated", "created"):
-        found = info.get(word)
-        if isinstance(found, datetime):
-            return found.timestamp()
-        if isinstance(found, int | float):
-            return float(found)
-        if isinstance(found, str):
-            with contextlib.suppress(ValueError):
-                return datetime.fromisoformat(found).timestamp()
-    return None
+        return RemoteFiles(self.fs, self._place, self.root.partition("/")[0] if self.is_s3 else "")

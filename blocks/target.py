@@ -10,6 +10,7 @@ from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
 from blocks.existing import SavedPlace, existing_place
+from blocks.probing import check_writable
 from blocks.storage import Storage
 from blocks.urls import refuse_credentials
 from exporters.errors import RequestError
@@ -29,7 +30,7 @@ class StorageTarget(Block, ABC):
 
     def check_writable(self) -> None:
         """Raise RequestError, saying what is wrong, unless an export can be delivered there."""
-        self.storage().check_writable()
+        check_writable(self.storage())
 
     def check(self) -> str:
         """That it can be written to, in a sentence; a small file is written and removed.
@@ -39,7 +40,7 @@ class StorageTarget(Block, ABC):
             RetriableError: it cannot be reached now.
         """
         storage = self.storage()
-        storage.check_writable()
+        check_writable(storage)
         return f"{storage.shown} can be written to."
 
     @property

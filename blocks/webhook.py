@@ -12,6 +12,7 @@ from pydantic import Field, SecretStr
 from yarl import URL
 
 from blocks import http
+from blocks.connection_fields import CaBundle, VerifySsl
 from blocks.guard import Guard
 from blocks.urls import refuse_credentials, with_query, without_credentials
 from blocks.webhook_signature import read_secret, sign
@@ -49,8 +50,8 @@ class Webhook(Block):
     timeout_seconds: float = Field(
         default=30.0, gt=0, title="Timeout (seconds)", description="Longest silence before another try."
     )
-    verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
-    ca_bundle: str = Field(default="", title="CA bundle", description="Path of a PEM file, for a private authority.")
+    verify_ssl: VerifySsl = True
+    ca_bundle: CaBundle = ""
 
     @property
     def connections(self) -> int:

@@ -8,9 +8,11 @@ from prefect.blocks.core import Block, schema_extra
 from prefect.blocks.fields import SecretDict
 from pydantic import ConfigDict, Field
 
-from blocks.storage import Storage, default_workspace_url
+from blocks.probing import check_writable
+from blocks.storage import Storage
 from blocks.store import Store
 from blocks.urls import refuse_credentials
+from blocks.workspace_url import default_workspace_url
 
 
 def _with_a_place(schema: dict[str, Any], model: type[Block]) -> None:
@@ -67,7 +69,7 @@ class Workspace(Block):
         """
         self.open().check_layout()
         storage = self.folder()
-        storage.check_writable("No export can work there")
+        check_writable(storage, "No export can work there")
         return f"{storage.shown} can be written to; every worker has to reach it."
 
     def folder(self, path: str = "") -> Storage:

@@ -6,7 +6,7 @@ import os
 import socket
 from pathlib import Path
 
-from blocks.storage import default_workspace_url
+from blocks.workspace_url import default_workspace_url
 from exporters.errors import RequestError
 
 POOL = "outhaul"

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
-from typing import IO, Any, Generic, Literal, Protocol
+from typing import Any, Generic, Literal
 
 from exporters.base import Exporter
 from exporters.classes import ClassMap
@@ -19,7 +18,8 @@ from exporters.item import Item, Placed
 from exporters.model import Annotation, Dataset, Entry, Media
 from exporters.naming import safe_path
 from exporters.options import Options, RecordOptions
-from exporters.pictures import exif
+from exporters.output import MediaMember, Output
+from exporters.pictures.redaction import redacted
 from exporters.pictures.upright import MediaFile
 from exporters.preparing import Preparation
 from exporters.shapes import masks
@@ -29,33 +29,7 @@ from exporters.tally import Counters
 MEDIA_NOT_ASKED_FOR = "media was not asked for"
 DERIVED_NOT_ASKED_FOR = "derived media was not asked for"
 
-HEAD_BYTES = 16
-
 MediaChoice = Literal["none", "original", "all"]
-
-
-@dataclass(frozen=True, slots=True)
-class MediaMember:
-    """A media file's place in the package."""
-
-    path: str
-    file: MediaFile
-
-
-class Output(Protocol):
-    """Where a shard's bytes go to and a media file's come from."""
-
-    def append(self, part: str, data: bytes, separator: bytes) -> None:
-        """Add to a part, behind `separator` unless it is the part's first."""
-
-    def write(self, path: str, data: bytes) -> None:
-        """Write a small file of the package whole."""
-
-    def put_media(self, member: MediaMember) -> None:
-        """Say that a fetched file is a file of the package."""
-
-    def open_media(self, file: MediaFile) -> IO[bytes]:
-        """The bytes of a fetched file."""
 
 
 class Shard(Generic[Options]):
@@ -135,9 +109,9 @@ class Shard(Generic[Options]):
         file = self._files(media)
         if isinstance(file, str):
             raise FatalError(f"The media {media.id} was not fetched ({file}); please report this.")
-        redacted = self._redacted_file(media, file)
-        if redacted is not None:
-            return redacted
+        data = self._redacted_file(media, file)
+        if data is not None:
+            return data
         with self._output.open_media(file) as handle:
             return handle.read()
 
@@ -163,7 +137,7 @@ class Shard(Generic[Options]):
             if self._reason is None:
                 self._exporter.convert(item, self)
             if self._reason is None:
-                redacted = [self._redacted_file(media, member.file) for media, member in members]
+                without = [self._redacted_file(media, member.file) for media, member in members]
         except SkippableError as error:
             if not self._skips_faults:
                 raise FatalError(f"{error} Leave such entries out with --on-error skip.") from None
@@ -186,7 +160,7 @@ class Shard(Generic[Options]):
             return left_out(entry, self._reason, is_fault=False)
         medias = [
             (member.path, member.file if data is None else data)
-            for (_, member), data in zip(members, redacted, strict=True)
+            for (_, member), data in zip(members, without, strict=True)
         ]
         return self._converted(entry, files, medias)
 
@@ -247,31 +221,12 @@ class Shard(Generic[Options]):
         return members
 
     def _redacted_file(self, media: Media, file: MediaFile) -> bytes | None:
-        """What stands for a file that says where, or by whom, it was made; None where it is written as it is.
-
-        Raises:
-            SkippableError: it may say where in a place that is not looked into.
-        """
+        """What stands for a file that says where, or by whom, it was made; None where it is written as it is."""
         asked = self.options.redact if isinstance(self.options, RecordOptions) else ()
         if not asked:
             return None
         with self._output.open_media(file) as handle:
-            head = handle.read(HEAD_BYTES)
-            if not exif.is_looked_into(head):
-                is_mute = (media.mime_type or "").startswith("text/") or head.startswith(b"BM")
-                if "positions" not in asked or is_mute:
-                    return None
-                raise SkippableError(self._entry_id, f"{media.name} is of a kind whose position cannot be taken out")
-            data = redacted = head + handle.read()
-        try:
-            if "positions" in asked:
-                redacted = exif.without_position(redacted)
-            if "authors" in asked:
-                redacted = exif.without_author(redacted)
-        except ValueError as error:
-            reason = f"what {media.name} says of its making cannot be taken out: {error}"
-            raise SkippableError(self._entry_id, reason) from None
-        return None if redacted is data else redacted
+            return redacted(handle, media, self._entry_id, asked)
 
     # -- the books ----------------------------------------------------------------------------------------------------
 

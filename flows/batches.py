@@ -20,8 +20,8 @@ from prefect.tasks import Task
 from blocks import stopping
 from exporters.errors import RetriableError
 from flows.headway import Headway
+from flows.planned import ShardPlan
 from flows.policy import PATIENT, Retries, is_retriable
-from flows.results import ShardPlan
 
 MOST_TASKS = 24
 """Of a step, for shards of which there is the same to be done."""

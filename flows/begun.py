@@ -18,8 +18,8 @@ from blocks.storage import Storage
 from exporters.foreign_json import UNREADABLE
 from flows.contents import Line, decode_line
 from flows.diff import delivered_lines
+from flows.planned import Plan
 from flows.policy import lasting_digest
-from flows.results import Plan
 
 REMEMBERED = 1000
 """Exports whose rounds are."""

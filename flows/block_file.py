@@ -26,7 +26,6 @@ from flows.commands import warn
 from flows.saved_blocks import BY_KIND, DONE
 
 _VARIABLE = re.compile(r"\$(\$\{)|\$\{(\w+)\}")
-FROM_FILE = "from_file"
 PARTS = ("kind", "name", "fields")
 
 

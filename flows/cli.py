@@ -110,7 +110,7 @@ def _carry_out(arguments: argparse.Namespace) -> Outcome:
 
 def _prepare(arguments: argparse.Namespace) -> None:
     """Prefect reads its settings when it is imported, so they are set before."""
-    from blocks.storage import default_workspace_url  # noqa: PLC0415
+    from blocks.workspace_url import default_workspace_url  # noqa: PLC0415
     from flows.settings import prepare  # noqa: PLC0415
 
     prepare(getattr(arguments, "workspace", "") or default_workspace_url())

@@ -19,9 +19,11 @@ from exporters.errors import BusyError
 from exporters.validation import wrong_values
 from flows import display
 from flows.cost import cost_of, size_of
+from flows.delivered import Summary
 from flows.manifest import counts
 from flows.plan import check, make_plan
-from flows.results import Plan, Request, Summary
+from flows.planned import Plan
+from flows.request import Request
 from flows.runners import read_runner
 from flows.settings import without_heartbeats
 

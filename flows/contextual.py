@@ -43,8 +43,9 @@ from flows.fetch import load_datasets
 from flows.index import Member, Run
 from flows.outcomes import Files, load_files
 from flows.pieces import load_records
+from flows.planned import Plan
 from flows.policy import PATIENT, by_content
-from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard
 from flows.survey import Surveyed
 
 MAX_ATTEMPTS = 100

@@ -24,8 +24,9 @@ from flows.delta import load_baseline
 from flows.outcomes import EntryFiles, load_outcomes
 from flows.output import ShardOutput
 from flows.pieces import Records
+from flows.planned import Plan
 from flows.policy import digest
-from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard
 from flows.stretches import which_are_fresh
 
 _decode_placement = msgspec.json.Decoder(Placement).decode

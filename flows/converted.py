@@ -14,7 +14,8 @@ from exporters.converted import ConvertedEntry
 from exporters.model import encode
 from exporters.survey import Placement
 from flows.entry_lines import EntryLines
-from flows.results import FetchedMedia, FetchedShard, Plan
+from flows.planned import Plan
+from flows.results import FetchedMedia, FetchedShard
 
 FOLDER = "entries"
 LARGE_BYTES = 64 << 10

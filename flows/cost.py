@@ -16,8 +16,8 @@ from blocks.workspace import Workspace
 from exporters import Exporter
 from flows.batches import in_batches
 from flows.fetch import load_datasets
+from flows.planned import Plan, ShardPlan
 from flows.renew import TOGETHER
-from flows.results import Plan, ShardPlan
 
 ANNOTATIONS, FILES = 5.0, 1.0
 """Of an entry, where nothing is known of it."""

@@ -16,6 +16,7 @@ from prefect import task
 from prefect.runtime import flow_run, task_run
 
 from blocks.catalog import AnyTarget
+from blocks.documents import LATEST, MANIFEST, RECEIPT
 from blocks.http_target import HttpTarget
 from blocks.leftovers import sweep_target, sweep_uploads
 from blocks.storage import Storage
@@ -28,13 +29,11 @@ from flows import progress
 from flows.archive import tar_stream, zip_stream
 from flows.begun import is_last, settle
 from flows.contents import CONTENTS, UnreadableContentsError, decode_line
+from flows.delivered import Changes, Delivery, Records
 from flows.diff import compare, delivered_lines
 from flows.fetch import load_datasets
 from flows.manifest import (
-    LATEST,
-    MANIFEST,
     PRETTY,
-    RECEIPT,
     REPORT,
     ListedFile,
     PackedFile,
@@ -43,10 +42,11 @@ from flows.manifest import (
     manifest_chunks,
     receipt,
 )
+from flows.planned import Plan
 from flows.policy import PATIENT
 from flows.push import Push
 from flows.put import Moved, counted, index_of, put, put_directory
-from flows.results import Changes, Delivery, Package, Plan, Preview, Records
+from flows.results import Package, Preview
 from flows.retention import keep_latest
 from flows.targets import place_of
 

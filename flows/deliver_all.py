@@ -9,7 +9,9 @@ from blocks.catalog import AnyTarget
 from blocks.workspace import Workspace
 from exporters.errors import OuthaulError, UndeliveredError, first_line, with_kind
 from flows.deliver import deliver
-from flows.results import Delivery, Package, Plan, Preview, Summary, Undelivered
+from flows.delivered import Delivery, Summary, Undelivered
+from flows.planned import Plan
+from flows.results import Package, Preview
 
 Outcomes = tuple[tuple[Delivery, ...], tuple[Undelivered, ...]]
 

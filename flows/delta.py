@@ -16,7 +16,8 @@ from exporters import RequestError
 from flows.begun import known_lines
 from flows.diff import earlier
 from flows.ledger import decode_ledger
-from flows.results import FetchedShard, Plan
+from flows.planned import Plan
+from flows.results import FetchedShard
 
 _decode = msgspec.json.Decoder(tuple[str, str]).decode
 

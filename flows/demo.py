@@ -19,7 +19,7 @@ from blocks.sandbox.idah import DEMO_API_KEY, DEMO_EMAIL, DEMO_PASSWORD, IdahSan
 from blocks.sandbox.idah_options import build_sandbox
 from blocks.storage import Storage
 from exporters import RequestError
-from flows.results import Request
+from flows.request import Request
 
 PORT = 8717
 """Always the same one where it is free: the platform's address is part of what an export is named by."""

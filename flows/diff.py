@@ -10,13 +10,14 @@ from itertools import chain
 from typing import Literal
 
 from blocks.chunks import lines_of
+from blocks.documents import MANIFEST
 from blocks.scratch import scratch_database
 from blocks.storage import Storage
 from exporters import RequestError
 from exporters.foreign_json import UNREADABLE
 from flows.contents import CONTENTS, Line, UnreadableContentsError, decode_line
-from flows.manifest import MANIFEST, decode_manifest, export_folder, is_understood
-from flows.results import Changes
+from flows.delivered import Changes
+from flows.manifest import decode_manifest, export_folder, is_understood
 
 Kind = Literal["added", "changed", "removed"]
 Change = tuple[Kind, str, str]

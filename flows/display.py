@@ -16,9 +16,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from exporters.options import ImageOptions
 from flows import progress
 from flows.cost import Cost
+from flows.delivered import Delivery, Summary
 from flows.formats import chosen_options, shape_names
 from flows.manifest import counts
-from flows.results import Delivery, Plan, Summary
+from flows.planned import Plan
 from flows.words import changes_sentence, records_sentence, rows, sentence, size_text
 
 

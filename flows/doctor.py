@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from blocks.workspace_url import default_workspace_url
 from exporters.errors import NoSourceError, OuthaulError, RequestError, first_line, with_kind
 from flows.findings import Finding, State, is_broken, text
 from flows.settings import prepare
@@ -43,7 +44,7 @@ def doctor_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]:
 
 def _findings(arguments: Namespace) -> Iterator[Finding]:
     yield from _tried("packages", _installed)
-    url = arguments.workspace or _default_workspace()
+    url = arguments.workspace or default_workspace_url()
     prepare(url)  # before Prefect is loaded
     api = _tried("Prefect API", _api)
     has_api = not is_broken(api)
@@ -88,15 +89,6 @@ def _installed() -> Iterator[Finding]:
     yield from extras()
 
 
-def _default_workspace() -> str:
-    """As exports have it, or nothing where what tells it cannot be loaded; the workspace's own finding says so then."""
-    try:
-        from blocks.storage import default_workspace_url  # noqa: PLC0415 - what it is made of may be missing
-    except ImportError:
-        return ""
-    return default_workspace_url()
-
-
 def _api() -> Iterable[Finding]:
     from flows.doctor_api import api  # noqa: PLC0415 - what it is made of may be missing
 
@@ -105,7 +97,8 @@ def _api() -> Iterable[Finding]:
 
 def _workspace(url: str, *, has_api: bool) -> Iterator[Finding]:
     """Whether it can be written to, and how much its disk takes; without Prefect, unless it is a saved one."""
-    from blocks.storage import Storage  # noqa: PLC0415 - what it is made of may be missing
+    from blocks.probing import check_writable  # noqa: PLC0415 - what it is made of may be missing
+    from blocks.storage import Storage  # noqa: PLC0415
     from blocks.urls import refuse_credentials  # noqa: PLC0415
     from flows.words import size_text  # noqa: PLC0415
 
@@ -119,7 +112,7 @@ def _workspace(url: str, *, has_api: bool) -> Iterator[Finding]:
     else:
         refuse_credentials(url)
         storage = Storage(url if "://" in url else os.path.abspath(os.path.expanduser(url)))  # noqa: PTH100, PTH111
-    storage.check_writable("No export can work there")
+    check_writable(storage, "No export can work there")
     said = f"{storage.shown} can be written to"
     if not storage.is_local:
         yield Finding("workspace", State.OK, f"{said}.")

@@ -6,7 +6,7 @@ from blocks.catalog import AnySource
 from blocks.store import Store
 from exporters.tally import LeftOut
 from flows.contents import decode_line
-from flows.results import Summary
+from flows.delivered import Summary
 
 
 class EntryLinks:

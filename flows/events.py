@@ -17,9 +17,9 @@ from prefect.logging import get_run_logger
 from prefect.runtime import flow_run as this_run
 
 from exporters.errors import OuthaulError, RequestError
+from flows.delivered import Delivery, Summary
 from flows.form import read_choice
 from flows.manifest import counts
-from flows.results import Delivery, Summary
 from flows.words import records_sentence, sentence, size_text
 
 DELIVERED, UNCHANGED, FAILED = "outhaul.export.delivered", "outhaul.export.unchanged", "outhaul.export.failed"

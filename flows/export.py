@@ -33,6 +33,7 @@ from flows import collector, story
 from flows.at_platform import at_platform
 from flows.contextual import ON_ITS_OWN, is_contextual, run_exporter
 from flows.deliver_all import deliver_all, refuse_undelivered
+from flows.delivered import Summary
 from flows.events import tell_failure, tell_outcome
 from flows.form import (
     AtLeast0,
@@ -49,10 +50,12 @@ from flows.memory import note_export
 from flows.output import is_there
 from flows.package import make_package
 from flows.plan import plan_export
+from flows.planned import Plan
 from flows.preview import find_preview
 from flows.progress_shown import shown
 from flows.report import publish
-from flows.results import ConvertedShard, FetchedShard, Plan, Request, Summary
+from flows.request import Request
+from flows.results import ConvertedShard, FetchedShard
 from flows.runners import read_runner
 from flows.shards import Batch, read_shards, settled, transform_shards
 from flows.spread import spread

@@ -24,8 +24,9 @@ from flows.headway import Headway, open_shared
 from flows.ledger import booked, decode_ledger
 from flows.memory import note_shard
 from flows.pieces import Patch, load_records
+from flows.planned import Former, Plan, ShardPlan
 from flows.policy import digest, one_at_a_time
-from flows.results import FetchedShard, Former, Plan, ShardPlan
+from flows.results import FetchedShard
 from flows.stretches import FRESH, Along, Stretch, load_stretches, save_stretches, whole
 
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 
+from blocks.documents import RECEIPT
 from blocks.storage import Storage
 from exporters.foreign_json import UNREADABLE
 from flows.index import Member
-from flows.manifest import RECEIPT, ListedFile, is_understood, listed_files
+from flows.manifest import ListedFile, is_understood, listed_files
 
 TABLE = "create table there (sha256 text primary key, path text) without rowid"
 CHANGED_IN_PLACE = 16

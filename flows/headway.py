@@ -21,7 +21,7 @@ from blocks.workspace import Workspace
 from exporters.errors import FatalError, OuthaulError
 from exporters.temporary import owned_name
 from exporters.version import version_of
-from flows.results import Plan
+from flows.planned import Plan
 
 
 class Headway:

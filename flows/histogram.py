@@ -11,7 +11,8 @@ from exporters.classes import ExportClass
 from exporters.model import Dataset
 from exporters.report.legend import Legend
 from flows.fetch import load_datasets
-from flows.results import Package, Plan
+from flows.planned import Plan
+from flows.results import Package
 
 
 def legend_of(package: Package, datasets: Sequence[Dataset]) -> Legend:

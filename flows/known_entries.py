@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from blocks.store import Store
 from flows.ledger import Booked, decode_ledger, digest_of
-from flows.results import Former
+from flows.planned import Former
 from flows.stretches import Place
 
 COLUMNS = "key text primary key, line text, shard integer, place integer, annotations integer"

@@ -15,7 +15,7 @@ from blocks.workspace import Workspace
 from exporters.errors import RequestError
 from flows import progress
 from flows.policy import digest
-from flows.results import Request
+from flows.request import Request
 
 
 @contextmanager

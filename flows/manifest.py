@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import Annotated, Any
@@ -11,20 +10,20 @@ import msgspec
 import orjson
 
 from blocks.chunks import lines_of
+from blocks.documents import FILES_BEGIN, LATEST, MANIFEST, RECEIPT, manifest_head, refuse_newer
 from blocks.storage import Storage
 from exporters import RequestError
 from exporters.foreign_json import UNREADABLE
 from exporters.model import Dataset
 from exporters.naming import RULE
 from exporters.tally import KINDS, Tally
-from exporters.version import MANIFEST_SCHEMA, too_new, version_of
+from exporters.version import MANIFEST_SCHEMA, version_of
 from flows.contents import CONTENTS
+from flows.delivered import Changes, Records
 from flows.index import Member
-from flows.results import Changes, Package, Plan, Records
+from flows.planned import Plan
+from flows.results import Package
 
-MANIFEST = "manifest.json"
-RECEIPT = "receipt.json"
-LATEST = "latest.json"
 REPORT = "report.html"
 OWN = (MANIFEST, RECEIPT, CONTENTS)
 """What lies beside a package, and, where its receipt says so, a report."""
@@ -66,13 +65,7 @@ class Receipt(msgspec.Struct, frozen=True):
     records: dict[str, Any] | None = None
 
 
-class _Versioned(msgspec.Struct):
-    schema: int = MANIFEST_SCHEMA
-
-
-FILES_BEGIN = b'  "files": ['
 _decode_listed = msgspec.json.Decoder(ListedFile).decode
-_decode_versioned = msgspec.json.Decoder(_Versioned).decode
 _decode_manifest = msgspec.json.Decoder(Manifest).decode
 _decode_receipt = msgspec.json.Decoder(Receipt).decode
 
@@ -97,13 +90,6 @@ def decode_receipt(data: bytes, shown: str) -> Receipt:
     """A receipt; raises what `decode_manifest` does."""
     refuse_newer(data, shown)
     return _decode_receipt(data)
-
-
-def refuse_newer(data: bytes, shown: str) -> None:
-    """Raises RequestError if a newer Outhaul wrote a document; asked first, since all else of it may be otherwise."""
-    with contextlib.suppress(msgspec.MsgspecError):  # it is damaged rather than new
-        if (found := _decode_versioned(data).schema) > MANIFEST_SCHEMA:
-            raise too_new(shown, "the schema", found, MANIFEST_SCHEMA)
 
 
 def is_understood(storage: Storage, folder: str) -> bool:
@@ -132,20 +118,6 @@ def latest_export(storage: Storage, folder: str) -> str:
         raise RequestError(
             f"{storage.shown_path(path)} cannot be read; remove it, or give the folder of one export."
         ) from None
-
-
-def manifest_head(storage: Storage, folder: str) -> dict[str, Any]:
-    """A manifest without its list of files; raises RequestError if a newer Outhaul wrote it."""
-    data = b""
-    for chunk in storage.stream(f"{folder}{MANIFEST}"):
-        data += chunk
-        head, begin, _ = data.partition(b",\n" + FILES_BEGIN)
-        if begin:
-            break
-    document = head + b"\n}" if begin else data
-    refuse_newer(document, storage.shown_path(f"{folder}{MANIFEST}"))
-    found: dict[str, Any] = msgspec.json.decode(document)
-    return found
 
 
 def listed_files(storage: Storage, folder: str) -> Iterator[ListedFile]:

@@ -23,9 +23,10 @@ from flows.download import Download, off_loop
 from flows.headway import Headway, open_shared
 from flows.outcomes import Earlier, Outcome, note_fetched, recall_fetched, recall_outcomes
 from flows.pieces import Records
+from flows.planned import Plan
 from flows.playlists import broken_playlists
 from flows.policy import one_at_a_time
-from flows.results import FetchedMedia, FetchedShard, Plan
+from flows.results import FetchedMedia, FetchedShard
 from flows.stretches import which_are_fresh
 
 Wanted = tuple[str, Media]

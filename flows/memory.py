@@ -26,9 +26,12 @@ from blocks.source import Where
 from blocks.store import Store
 from exporters.errors import OuthaulError
 from exporters.version import version_of
+from flows.delivered import Summary
 from flows.outcomes import note_path
+from flows.planned import Former, Plan
 from flows.policy import digest
-from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Former, Frozen, Package, Plan, Summary
+from flows.request import Frozen
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Package
 
 T = TypeVar("T")
 

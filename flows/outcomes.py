@@ -12,8 +12,9 @@ from pydantic import ValidationError
 from blocks.store import Store
 from exporters.model import Media
 from exporters.pictures.upright import MediaFile
+from flows.planned import Former, Plan, ShardPlan
 from flows.policy import digest
-from flows.results import FetchedMedia, FetchedShard, Former, Plan, ShardPlan
+from flows.results import FetchedMedia, FetchedShard
 from flows.stretches import LONGEST, Along, of_shard
 
 

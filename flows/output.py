@@ -17,8 +17,8 @@ from blocks.chunks import chunks_of
 from blocks.storage import Storage
 from blocks.store import Store, media_path
 from exporters import FatalError
+from exporters.output import MediaMember
 from exporters.pictures.upright import MediaFile
-from exporters.shard import MediaMember
 from flows.index import Member, Run
 from flows.results import ConvertedShard, Part
 

@@ -24,8 +24,9 @@ from flows.fetch import load_datasets
 from flows.index import Member, decode_member, written_member
 from flows.manifest import OWN
 from flows.memory import settle_shards
+from flows.planned import Plan
 from flows.policy import PATIENT, lasting_digest
-from flows.results import ConvertedShard, FetchedShard, Package, Plan
+from flows.results import ConvertedShard, FetchedShard, Package
 from flows.survey import Surveyed
 from flows.words import sentence
 

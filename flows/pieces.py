@@ -12,8 +12,9 @@ from itertools import accumulate
 
 from blocks.chunks import exhaust
 from blocks.store import Store
+from flows.planned import Former, ShardPlan
 from flows.policy import digest
-from flows.results import FetchedShard, Former, ShardPlan
+from flows.results import FetchedShard
 from flows.stretches import FRESH, Along, Stretch, load_stretches, save_stretches, whole
 
 MOST_PIECES = 12

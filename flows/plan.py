@@ -27,8 +27,9 @@ from flows.contextual_secrets import check_signing, public_digest
 from flows.cutting import cut
 from flows.manifest import latest_export
 from flows.memory import is_settled, recall_shards, scope_of
+from flows.planned import Plan, ShardPlan
 from flows.policy import PATIENT, digest
-from flows.results import Plan, Request, ShardPlan
+from flows.request import Request
 from flows.revision import Revision
 from flows.targets import check_fit, place_of, refuse_repeated
 

@@ -18,7 +18,7 @@ from prefect.tasks import Task, exponential_backoff
 from pydantic import BaseModel
 
 from exporters.errors import RetriableError
-from flows.results import Plan
+from flows.planned import Plan
 
 LAYOUT = 4
 """Of everything that is remembered in a workspace; raised when an older version's results cannot be used any more."""

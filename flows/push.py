@@ -27,10 +27,12 @@ from flows import progress
 from flows.accepted import Accepted
 from flows.begun import begin, is_last, note_uncertain
 from flows.contents import Line, decode_line
+from flows.delivered import Records
 from flows.index import Member
+from flows.planned import Plan
 from flows.put import index_of
 from flows.records import Order, Record, orders_of, records_of
-from flows.results import Package, Plan, Records
+from flows.results import Package
 
 REFUSED = "refused.jsonl"
 READ_AHEAD_ORDERS, READ_AHEAD_BYTES = 64, 4 << 20

@@ -15,8 +15,9 @@ from blocks.workspace import Workspace
 from flows import progress
 from flows.fetch import recall_shard
 from flows.media import recall_media
+from flows.planned import Plan, ShardPlan
 from flows.policy import PATIENT
-from flows.results import FetchedMedia, FetchedShard, Plan, ShardPlan
+from flows.results import FetchedMedia, FetchedShard
 
 
 class Recalled(NamedTuple):

@@ -16,7 +16,8 @@ from blocks.http_target import HttpTarget
 from blocks.storage import Storage
 from exporters import FatalError
 from flows.index import Member
-from flows.results import Package, Plan
+from flows.planned import Plan
+from flows.results import Package
 
 CONTENT_TYPES = {"record": "application/json", "json array": "application/json", "ndjson": "application/x-ndjson"}
 

@@ -18,9 +18,9 @@ from flows.batches import PATIENT_BATCH, one_by_one
 from flows.fetch import put_together, read, refuse_missing
 from flows.headway import Headway, open_shared
 from flows.media import fetch_media_of
+from flows.planned import Plan, ShardPlan
 from flows.policy import one_at_a_time
 from flows.recall import Recalled
-from flows.results import Plan, ShardPlan
 
 TOGETHER = 5
 """Shards in a task, at least."""

@@ -13,9 +13,10 @@ from prefect.logging import get_run_logger
 from blocks.catalog import AnySource
 from blocks.store import Store
 from exporters.tally import LeftOut
+from flows.delivered import Changes, Delivery, Summary, Undelivered
 from flows.entry_links import EntryLinks
 from flows.manifest import counts
-from flows.results import Changes, Delivery, Plan, Summary, Undelivered
+from flows.planned import Plan
 from flows.words import changes_sentence, records_sentence, seconds_text, sentence, size_text
 
 CLASSES_SHOWN = 20

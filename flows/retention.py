@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from blocks.documents import RECEIPT, manifest_head
 from blocks.storage import Storage
 from exporters.errors import OuthaulError
 from exporters.foreign_json import UNREADABLE
-from flows.manifest import RECEIPT, decode_receipt, latest_export, manifest_head
+from flows.manifest import decode_receipt, latest_export
 
 GRACE_SECONDS = 24 * 3600.0
 """What has no receipt by then was left by a run that nobody went on with."""

@@ -16,7 +16,7 @@ from blocks.source import Where
 from blocks.store import Store
 from exporters.model import Dataset
 from flows.known_entries import TABLE, KnownEntries
-from flows.results import Former, ShardPlan
+from flows.planned import Former, ShardPlan
 from flows.stretches import FRESH, Place, save_stretches, stretches
 
 GROUP_ENTRIES = 100

@@ -18,9 +18,10 @@ from flows.convert import ToConvert, sharded
 from flows.fetch import fetch
 from flows.media import fetch_media
 from flows.output import is_there
+from flows.planned import Plan, ShardPlan
 from flows.recall import Recalled, recall
 from flows.renew import TOGETHER, renew
-from flows.results import ConvertedShard, FetchedMedia, FetchedShard, Plan, ShardPlan
+from flows.results import ConvertedShard, FetchedMedia, FetchedShard
 from flows.survey import Surveyed
 from flows.transform import recall_parts, transform
 

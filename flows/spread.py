@@ -27,8 +27,8 @@ from blocks.catalog import AnySource
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, OuthaulError, RequestError, first_line, with_kind
 from flows.headway import kept_for_others
+from flows.planned import Plan
 from flows.progress_elsewhere import told_when_done
-from flows.results import Plan
 from flows.runners import Runner
 
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")

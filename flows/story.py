@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 from prefect.logging import get_run_logger
 
-from flows.results import Delivery, FetchedMedia, FetchedShard, Package, Plan, Summary
+from flows.delivered import Delivery, Summary
+from flows.planned import Plan
+from flows.results import FetchedMedia, FetchedShard, Package
 from flows.words import records_sentence, size_text
 
 ENDED_WELL = ("Finished in state Completed", "Finished in state Cached")

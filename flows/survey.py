@@ -16,8 +16,9 @@ from exporters.model import EMPTY, encode
 from exporters.survey import survey
 from flows.delta import split_baseline
 from flows.fetch import load_datasets
+from flows.planned import Plan
 from flows.policy import PATIENT
-from flows.results import FetchedShard, Plan
+from flows.results import FetchedShard
 from flows.targets import place_of
 
 

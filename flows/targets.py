@@ -12,7 +12,7 @@ from blocks.storage import Storage
 from blocks.workspace import Workspace
 from exporters import BaseExporter, RequestError
 from flows.policy import lasting_digest
-from flows.results import Request
+from flows.request import Request
 
 PUSHES = "pushes"
 

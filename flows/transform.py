@@ -12,8 +12,9 @@ from blocks.workspace import Workspace
 from flows.batches import PATIENT_BATCH, one_by_one
 from flows.convert import ToConvert, convert, facts
 from flows.headway import Headway, open_shared
+from flows.planned import Plan
 from flows.policy import recall_result, remember_result
-from flows.results import ConvertedShard, FetchedMedia, Plan
+from flows.results import ConvertedShard, FetchedMedia
 
 
 @task(name="transform", result_serializer="json", **PATIENT_BATCH)

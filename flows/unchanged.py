@@ -9,10 +9,11 @@ from prefect import task
 from blocks.catalog import AnyTarget
 from blocks.workspace import Workspace
 from flows.deliver import deliver_again
+from flows.delivered import Delivery, Summary
 from flows.histogram import by_class
 from flows.memory import recall_export
+from flows.planned import Plan
 from flows.policy import PATIENT
-from flows.results import Delivery, Plan, Summary
 from flows.targets import place_of
 
 

@@ -11,8 +11,8 @@ from blocks.catalog import AnyTarget
 from blocks.http_target import HttpTarget
 from blocks.workspace import Workspace
 from exporters.errors import FatalError
+from flows.delivered import Summary
 from flows.policy import PATIENT
-from flows.results import Summary
 from flows.targets import place_of
 from flows.verify import verify
 

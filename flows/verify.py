@@ -11,14 +11,13 @@ from dataclasses import dataclass
 from typing import IO, TypeVar
 
 from blocks.chunks import chunks_of
+from blocks.documents import MANIFEST, RECEIPT
 from blocks.local_files import is_partial
 from blocks.storage import Storage
 from exporters import RequestError
 from exporters.foreign_json import UNREADABLE
 from flows.manifest import (
-    MANIFEST,
     OWN,
-    RECEIPT,
     REPORT,
     ListedFile,
     Manifest,

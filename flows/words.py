@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from exporters.tally import LeftOut
-from flows.results import Changes, Records
+from flows.delivered import Changes, Records
 
 ONE = {"entries": "entry", "annotations": "annotation", "medias": "media"}
 

@@ -34,9 +34,6 @@ from tests.fakes.datasets import CATEGORIES, HEIGHT, KEYPOINTS, WIDTH
 if TYPE_CHECKING:
     from exporters.shapes.masks import Pixels
 
-ORIENTATIONS = st.integers(1, 8)
-"""EXIF's."""
-
 ANGLES = st.floats(-math.pi, math.pi)
 
 

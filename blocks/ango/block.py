@@ -7,13 +7,10 @@ rows do not tell enough (`blocks.ango.reading`). So a million tasks cost a handf
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import ClassVar, Literal, TypeVar
 
-import msgspec
-from msgspec import Raw
 from pydantic import Field, SecretStr
 
 from blocks import http, stopping
@@ -23,19 +20,17 @@ from blocks.ango.client import AngoClient, Connection, connect
 from blocks.ango.exporting import ORDERS, Export
 from blocks.ango.files import AngoMediaReader
 from blocks.ango.filters import NAMES, Wanted, check_filters, wanted
+from blocks.ango.projects import read_dataset
 from blocks.ango.reading import Reading, pieces
 from blocks.ango.records import to_dataset
-from blocks.ango.signatures import unsigned
+from blocks.connection_fields import CaBundle, ProxyAddress, VerifySsl
 from blocks.entry_links import EntryLink, entry_address
 from blocks.guard import check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, Withdrawn, find_dataset
-from blocks.values import mapping, text
+from blocks.values import mapping
 from exporters.errors import RequestError, quoted
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice
-
-LOOKED_AT_ASSETS = 25
-"""Of a project, to tell what kind of files it is about: nothing else does."""
 
 T = TypeVar("T")
 
@@ -88,17 +83,9 @@ class AngoSource(Source):
     notify: bool = Field(
         default=False, title="Notify", description="Let the hub tell the account's user of the export."
     )
-    verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
-    ca_bundle: str = Field(
-        default="",
-        title="CA bundle",
-        description="Path on the worker of a PEM file, for a private authority, such as /etc/ssl/ours.pem.",
-    )
-    proxy: SecretStr = Field(
-        default=SecretStr(""),
-        title="Proxy",
-        description="Address of an HTTP proxy, such as http://proxy:3128; empty: as HTTPS_PROXY says.",
-    )
+    verify_ssl: VerifySsl = True
+    ca_bundle: CaBundle = ""
+    proxy: ProxyAddress = SecretStr("")
     user_agent: str = Field(
         default="", title="User agent", description="What we call ourselves to the hub; empty: outhaul/VERSION."
     )
@@ -136,13 +123,13 @@ class AngoSource(Source):
     def catalog(self) -> list[Dataset]:
         async def read(client: AngoClient) -> list[Dataset]:
             rows = await client.projects(self.projects_per_page)
-            return await http.together(*(_dataset(client, row) for row in rows))
+            return await http.together(*(read_dataset(client, row) for row in rows))
 
         return sorted(self._run(read), key=lambda one: one.id)
 
     def dataset(self, dataset_id: str) -> Dataset:
         async def by_id(client: AngoClient, id_: str) -> Dataset:
-            return await _dataset(client, await client.project(id_))
+            return await read_dataset(client, await client.project(id_))
 
         if _may_be_id(dataset_id):
             try:
@@ -241,28 +228,6 @@ class AngoSource(Source):
                 return await question(client)
 
         return asyncio.run(stopping.watched(ask()))
-
-
-async def _dataset(client: AngoClient, row: Raw) -> Dataset:
-    raw = Raw(unsigned(msgspec.json.format(bytes(row), indent=-1)))
-    project = mapping(msgspec.json.decode(raw))
-    try:
-        assets = await client.assets(str(project.get("_id")), LOOKED_AT_ASSETS)
-    except (http.ForbiddenError, http.NotFoundError):
-        assets = []  # a key may do less than that
-    return to_dataset(raw, _modality(project, [mapping(one) for one in assets]))
-
-
-def _modality(project: dict[str, Any], assets: Sequence[dict[str, Any]]) -> str:
-    """That of most of the assets looked at; of a project without any, what its tools are for."""
-    names = [(text(one.get("data")) or "", text(one.get("externalId")) or "") for one in assets]
-    counts = Counter(kinds.modality({}, data, name, data) for data, name in names)
-    counts.pop(kinds.UNKNOWN, None)
-    if counts:
-        return counts.most_common(1)[0][0]
-    tools = mapping(project.get("categorySchema")).get("tools")
-    used = {mapping(one).get("tool") for one in tools} if isinstance(tools, list) else set()
-    return "text" if used == {"ner"} else "document" if "pdf" in used else "image"
 
 
 def _may_be_id(given: str) -> bool:

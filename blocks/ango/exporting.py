@@ -21,8 +21,9 @@ from msgspec import Raw
 
 from blocks import http, stopping
 from blocks.ango.archive import Archive, file_made_whole, scratch_file
-from blocks.ango.client import AngoClient, Connection, LinkRefusedError, Query, connect
+from blocks.ango.client import AngoClient, Connection, Query, connect
 from blocks.ango.filters import Wanted
+from blocks.ango.linked_files import LinkRefusedError
 from blocks.ango.links import BOOK
 from blocks.ango.row import Listed, Row
 from blocks.ango.signatures import unsigned
@@ -210,7 +211,7 @@ class Export:
     async def _fetch(self, client: AngoClient, link: str, kept: Kept) -> None:
         with scratch_file() as file:
             archive, stream = Archive(file, self._shown), RowStream(self._shown)
-            async with client.open(link) as answer, aclosing(answer.chunks()) as chunks:
+            async with client.files.open(link) as answer, aclosing(answer.chunks()) as chunks:
                 async for chunk in chunks:
                     with translated(tempfile.gettempdir()):  # a full disk is no fault of the network
                         for piece in archive.feed(chunk):

@@ -6,7 +6,8 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 
 from blocks import http
-from blocks.ango.client import AngoClient, LinkRefusedError
+from blocks.ango.client import AngoClient
+from blocks.ango.linked_files import LinkRefusedError
 from blocks.ango.medias import File, file_of
 from blocks.guard import RefusedAddressError
 from blocks.http_media import FileAnswer, HttpMediaReader, misplaced
@@ -22,13 +23,13 @@ async def opened(client: AngoClient, file: File, offset: int = 0, etag: str = ""
         LinkRefusedError: its storage does not open it. NotFoundError: it is not there. RetriableError: it did not come.
     """
     if not file.signed:
-        async with client.open(file.link, offset, etag) as answer:
+        async with client.files.open(file.link, offset, etag) as answer:
             yield answer
         return
     address = await client.signed_link(file.link, file.project, file.kind)
     is_open = False
     try:
-        async with client.open(address, offset, etag) as answer:
+        async with client.files.open(address, offset, etag) as answer:
             is_open = True
             yield answer
     except LinkRefusedError:
@@ -36,7 +37,7 @@ async def opened(client: AngoClient, file: File, offset: int = 0, etag: str = ""
             raise
     if not is_open:
         address = await client.signed_link(file.link, file.project, file.kind, afresh=True)
-        async with client.open(address, offset, etag) as answer:
+        async with client.files.open(address, offset, etag) as answer:
             yield answer
 
 

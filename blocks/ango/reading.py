@@ -15,8 +15,9 @@ import msgspec
 from blocks import http
 from blocks.ango.annotations import Found, Project
 from blocks.ango.brush import UnreadableBrushError, decode
-from blocks.ango.client import AngoClient, LinkRefusedError
+from blocks.ango.client import AngoClient
 from blocks.ango.files import content, opened
+from blocks.ango.linked_files import LinkRefusedError
 from blocks.ango.medias import BRUSHES, File, file_of, to_media
 from blocks.ango.records import to_entry
 from blocks.ango.row import Listed, Row

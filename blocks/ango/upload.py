@@ -8,7 +8,8 @@ from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from blocks import http
-from blocks.ango.client import EXPORTS, AngoClient, LinkRefusedError
+from blocks.ango.client import EXPORTS, AngoClient
+from blocks.ango.linked_files import LinkRefusedError
 from exporters.errors import FatalError, RequestError, RetriableError
 
 ATTEMPTS = 6
@@ -39,9 +40,9 @@ async def upload(client: AngoClient, parcel: Parcel, project_id: str) -> str:
     async def attempt() -> str:
         link = await client.upload_link(parcel.name, project_id, EXPORTS, place)
         try:
-            await client.put(link, _read(parcel), parcel.size)
+            await client.files.put(link, _read(parcel), parcel.size)
             signed = await client.download_link(link, project_id, EXPORTS, place)
-            found = await client.stored_size(signed)
+            found = await client.files.stored_size(signed)
         except (LinkRefusedError, http.NotFoundError, http.ForbiddenError) as error:
             raise RetriableError(str(error)) from None
         if found is not None and found != parcel.size:

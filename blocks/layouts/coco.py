@@ -9,14 +9,16 @@ from typing import Any, ClassVar, Self
 
 import orjson
 
+from blocks.documents import LATEST, MANIFEST, RECEIPT
 from blocks.layouts import coco_file
+from blocks.layouts.coco_records import to_entry
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from exporters.errors import RequestError
 from exporters.model import Dataset, Entry
 from exporters.shard import MediaChoice
 
-_NOT_DATASETS = {"manifest.json", "receipt.json", "latest.json"}
+_NOT_DATASETS = {MANIFEST, RECEIPT, LATEST}
 _FOLDERS = ("", "annotations", "train", "val", "valid", "test")
 """Where datasets keep their annotations; folders of pictures are not searched."""
 _GENERIC = re.compile(r"(_?annotations(\.coco)?|instances|instances_default|coco|labels|result|data)", re.IGNORECASE)
@@ -66,7 +68,7 @@ class CocoLayout(Layout):
                 width=_extent(image.get("width")),
                 height=_extent(image.get("height")),
             )
-            yield coco_file.to_entry(document, dataset.id, dataset.split, picture)
+            yield to_entry(document, dataset.id, dataset.split, picture)
 
     def _dataset(self, file: str, *, with_categories: bool = False) -> Dataset:
         stem = posixpath.basename(file).removesuffix(".json")

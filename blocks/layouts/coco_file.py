@@ -7,7 +7,6 @@ image comes out with its annotations, both in order of their ids.
 from __future__ import annotations
 
 import contextlib
-import math
 import sqlite3
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, Protocol
@@ -15,30 +14,15 @@ from typing import IO, Any, Protocol
 import ijson
 import orjson
 
+from blocks.layouts.coco_records import number_of, to_category
 from blocks.layouts.json_file import UNSOUND, compacted, unsound
 from blocks.scratch import scratch_database
 from blocks.storage_errors import translated
-from blocks.values import finite, identifier, mapping
-from exporters.errors import OuthaulError, RequestError
+from exporters.errors import RequestError
 from exporters.foreign_json import Shallow
 from exporters.model import (
-    Annotation,
-    Box,
     Category,
-    Entry,
-    Mask,
-    Media,
-    Part,
-    Point,
-    Polygon,
-    Shape,
-    Skeleton,
-    Unknown,
-    compact,
 )
-from exporters.shapes import cocorle, masks
-
-IMAGE_KEYS = frozenset({"id", "file_name", "width", "height"})
 
 _SCHEMA = (
     "create table images (id text primary key, number integer, record blob) without rowid",
@@ -68,7 +52,7 @@ def is_coco(opener: Opener, shown: str) -> bool:
 
 def read_categories(opener: Opener, shown: str) -> tuple[Category, ...]:
     try:
-        return tuple(_category(record) for record in _items(opener, "categories.item", shown))
+        return tuple(to_category(record) for record in _items(opener, "categories.item", shown))
     except (KeyError, TypeError, ValueError):
         raise RequestError(
             f"{shown} has a category that cannot be read; each needs an id and whole keypoints."
@@ -91,7 +75,7 @@ def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
             db.executemany(
                 "insert into images values (?, ?, ?)",
                 (
-                    (_key(image, "id", shown), _number(image), compacted(image, shown))
+                    (_key(image, "id", shown), number_of(image), compacted(image, shown))
                     for image in _items(opener, "images.item", shown)
                 ),
             )
@@ -100,7 +84,7 @@ def list_images(opener: Opener, shown: str) -> Iterator[bytes]:
         db.executemany(
             "insert into annotations values (?, ?, ?, ?)",
             (
-                (_key(one, "image_id", shown), _number(one), position, compacted(one, shown))
+                (_key(one, "image_id", shown), number_of(one), position, compacted(one, shown))
                 for position, one in enumerate(_items(opener, "annotations.item", shown))
             ),
         )
@@ -139,110 +123,6 @@ def _number_for_zero(db: sqlite3.Connection) -> int | None:
     counts = "select count(*), count(distinct number), coalesce(max(number), 0) from annotations"
     total, distinct, largest = db.execute(counts).fetchone()
     return largest + 1 if distinct == total else None
-
-
-def to_entry(document: Mapping[str, Any], dataset_id: str, split: str | None, media: Media) -> Entry:
-    image = document["image"]
-    size = (media.width or 0, media.height or 0)
-    return Entry(
-        id=str(image["id"]),
-        dataset_id=dataset_id,
-        name=str(image.get("file_name") or ""),
-        number=_number(image),
-        split=split,
-        medias=(media,),
-        annotations=tuple(_annotation(one, size, document["zero"]) for one in document["annotations"]),
-        attributes={key: value for key, value in image.items() if key not in IMAGE_KEYS},
-        raw=compact(orjson.dumps(image)),
-    )
-
-
-def _annotation(record: Mapping[str, Any], size: tuple[int, int], zero: int | None) -> Annotation:
-    box = _box(record.get("bbox"))
-    return Annotation(
-        id=str(record.get("id", "")),
-        shape=_shape(record, box, size),
-        category_id=None if record.get("category_id") is None else str(record["category_id"]),
-        number=None if zero is None else _number(record) or zero,
-        box=box,
-        area=_measure(record.get("area")),
-        is_crowd=bool(record.get("iscrowd")),
-        attributes=mapping(record.get("attributes")),
-        raw=compact(orjson.dumps(record)),
-    )
-
-
-def _shape(record: Mapping[str, Any], box: Box | None, size: tuple[int, int]) -> Shape:
-    outline = _outline(record.get("segmentation"), size)
-    if isinstance(outline, Unknown):
-        return outline
-    keypoints = record.get("keypoints")
-    if isinstance(keypoints, list) and keypoints and len(keypoints) % 3 == 0:
-        try:
-            points = tuple((finite(x), finite(y)) for x, y in zip(keypoints[0::3], keypoints[1::3], strict=True))
-            return Skeleton(points, tuple(_small(seen) for seen in keypoints[2::3]), outline)
-        except (TypeError, ValueError, ArithmeticError):
-            return Unknown("keypoints that cannot be read")
-    return outline or box or Unknown("annotation without box or segmentation")
-
-
-def _outline(segmentation: Any, size: tuple[int, int]) -> Polygon | Mask | Unknown | None:
-    try:
-        if isinstance(segmentation, list) and segmentation:
-            return Polygon(tuple(Part(_ring(flat)) for flat in segmentation))
-        if isinstance(segmentation, dict):
-            height, width = segmentation["size"]
-            counts = segmentation["counts"]
-            runs = cocorle.decompress(counts) if isinstance(counts, str) else tuple(int(run) for run in counts)
-            mask = Mask(int(width), int(height), runs)
-            if not masks.is_sound(mask) or (all(size) and (mask.width, mask.height) != size):
-                return Unknown("mask whose runs do not fit its picture")
-            return mask
-    except (OuthaulError, TypeError, ValueError, LookupError, ArithmeticError):
-        return Unknown("segmentation that cannot be read")
-    return None
-
-
-def _ring(flat: Any) -> tuple[Point, ...]:
-    if len(flat) < 2 or len(flat) % 2:
-        raise ValueError(len(flat))
-    return tuple((finite(x), finite(y)) for x, y in zip(flat[0::2], flat[1::2], strict=True))
-
-
-def _box(value: Any) -> Box | None:
-    try:
-        left, top, width, height = map(finite, value)
-    except (TypeError, ValueError, ArithmeticError):
-        return None
-    return Box(left, top, width, height)
-
-
-def _category(record: Mapping[str, Any]) -> Category:
-    return Category(
-        id=str(record["id"]),
-        name=str(record["id"]) if (name := identifier(record.get("name"))) is None else name,
-        number=_number(record),
-        parent=identifier(record.get("supercategory")) or None,
-        keypoints=tuple(map(str, record.get("keypoints") or ())),
-        skeleton=tuple((_small(start) - 1, _small(end) - 1) for start, end in record.get("skeleton") or ()),
-    )
-
-
-def _measure(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number and math.isfinite(value) else None
-
-
-def _small(value: Any) -> int:
-    number = int(value)
-    if abs(number) >= 1 << 31:
-        raise ValueError(value)
-    return number
-
-
-def _number(record: Mapping[str, Any]) -> int | None:
-    number = record.get("id")
-    return number if isinstance(number, int) and not isinstance(number, bool) and 0 <= number < 1 << 63 else None
 
 
 def _key(record: Mapping[str, Any], name: str, shown: str) -> str:

@@ -19,6 +19,7 @@ from typing import ClassVar, NamedTuple, Self
 import orjson
 from msgspec.structs import replace
 
+from blocks.documents import LATEST, MANIFEST, RECEIPT
 from blocks.layouts.json_file import read_json
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import PICTURES, SPLITS, Folder
@@ -27,7 +28,7 @@ from exporters.model import Annotation, Category, Classification, Dataset, Entry
 from exporters.shard import MediaChoice
 
 CLASSES, UNLABELLED = "classes.json", "unlabelled"
-_HARMLESS = {CLASSES, "labels.jsonl", "manifest.json", "receipt.json", "latest.json", "Thumbs.db"}
+_HARMLESS = {CLASSES, "labels.jsonl", MANIFEST, RECEIPT, LATEST, "Thumbs.db"}
 _HARMLESS_STEMS = ("readme", "license", "licence")
 
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import ClassVar, Self
 
-import ijson
 import msgspec
 
+from blocks.documents import MANIFEST, manifest_head
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
 from blocks.storage_errors import translated
@@ -17,8 +17,6 @@ from exporters.formats.jsonl import DATASETS, ENTRIES, JsonlExporter
 from exporters.model import Dataset, Entry, Media, decode_dataset, decode_entry
 from exporters.shard import MediaChoice
 from exporters.version import too_new
-
-MANIFEST = "manifest.json"
 
 
 class _Line(msgspec.Struct):
@@ -85,14 +83,12 @@ class JsonlLayout(Layout):
 
     def _refuse_newer(self) -> None:
         """What a newer version has put into an entry would be lost without a word; the manifest beside it says so."""
-        storage = self.folder.storage
-        if not storage.exists(MANIFEST):
+        if not self.folder.storage.exists(MANIFEST):
             return  # packed, it lies outside
         try:
-            with storage.open(MANIFEST) as handle:
-                made_by = next(ijson.items(handle, "exporter"), None)
-        except ijson.JSONError:
-            return
+            made_by = manifest_head(self.folder.storage, "").get("exporter")
+        except UNREADABLE:
+            return  # it is somebody else's
         version = (
             made_by.get("version") if isinstance(made_by, dict) and made_by.get("name") == JsonlExporter.name else 0
         )

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 from xml.etree import ElementTree as ET
 
 import orjson
@@ -26,15 +26,13 @@ from blocks.layouts.layout import Layout
 from blocks.layouts.opened import PICTURES as KNOWN
 from blocks.layouts.opened import SPLITS, Folder
 from blocks.layouts.pascal_voc_masks import read_masks
+from blocks.layouts.pascal_voc_objects import to_annotation
 from blocks.layouts.xml_file import as_record, read_xml, root_tag, text_at
-from blocks.values import finite
 from exporters.errors import RequestError
-from exporters.model import Annotation, Box, Category, Dataset, Entry, Mask, Part, Polygon, Shape, Unknown
-from exporters.shapes import geometry
+from exporters.model import Annotation, Category, Dataset, Entry, Mask, Unknown
 from exporters.shard import MediaChoice
 
 ANNOTATIONS, PICTURES, SETS, OBJECTS = "Annotations", "JPEGImages", "ImageSets/Main", "SegmentationObject"
-_FLAGS = ("difficult", "truncated", "occluded")
 _EXTENSIONS = (".jpg", ".jpeg", ".png", ".JPG", ".JPEG", ".PNG", ".bmp", ".webp")
 
 
@@ -120,7 +118,7 @@ class PascalVocLayout(Layout):
         objects = root.findall("object")
         painted = self._masks(place, stem, (width, height)) if width and height else {}
         annotations = [
-            _annotation(one, f"{path}#{number}", painted.pop(number, None)) for number, one in enumerate(objects, 1)
+            to_annotation(one, f"{path}#{number}", painted.pop(number, None)) for number, one in enumerate(objects, 1)
         ]
         annotations += [
             Annotation(id=f"{path}#part{number}", shape=Unknown("part of an object"), raw=as_record(one))
@@ -225,53 +223,6 @@ def _stem(path: str, place: str) -> str:
 def _true_name(root: ET.Element) -> str:
     """Our own exporter has flat names, and says what they were."""
     return text_at(root, "source/image") if text_at(root, "source/annotation") == "Outhaul" else ""
-
-
-# -- objects ----------------------------------------------------------------------------------------------------------
-
-
-def _annotation(record: ET.Element, id_: str, mask: Mask | None) -> Annotation:
-    flags = (flag for flag in _FLAGS if record.find(flag) is not None)
-    attributes: dict[str, Any] = {flag: text_at(record, flag) in ("1", "true", "True") for flag in flags}
-    if text_at(record, "pose") not in ("", "Unspecified"):
-        attributes["pose"] = text_at(record, "pose")
-    for one in record.findall("attributes/attribute"):
-        attributes.setdefault(text_at(one, "name"), text_at(one, "value"))
-    box = _box(record)
-    outline = mask or _polygon(record)
-    return Annotation(
-        id=id_,
-        shape=outline or box or Unknown("object without a whole bndbox"),
-        box=box if outline else None,
-        category_id=text_at(record, "name") or None,
-        attributes=attributes,
-        raw=as_record(record),
-    )
-
-
-def _box(record: ET.Element) -> Box | None:
-    try:
-        left, top, right, bottom = (
-            finite(text_at(record, f"bndbox/{name}")) for name in ("xmin", "ymin", "xmax", "ymax")
-        )
-    except ValueError:
-        return None
-    return geometry.ltrb_to_ltwh(left - 1, top - 1, right, bottom)
-
-
-def _polygon(record: ET.Element) -> Shape | None:
-    """The outline in `x1`, `y1`, `x2`, ... of a `polygon`."""
-    found = record.find("polygon")
-    if found is None:
-        return None
-    try:
-        points = [
-            (finite(text_at(found, f"x{number}")), finite(text_at(found, f"y{number}")))
-            for number in range(1, len(found) // 2 + 1)
-        ]
-    except ValueError:
-        return Unknown("polygon that cannot be read")
-    return Polygon((Part(tuple(points)),)) if len(points) >= 3 else Unknown("polygon that cannot be read")
 
 
 def _count(text: str) -> int | None:

@@ -20,8 +20,9 @@ from exporters.formats.datumaro import DatumaroExporter
 from exporters.item import Item
 from exporters.model import Classification, Entry, Media
 from exporters.options import ImageOptions
+from exporters.output import MediaMember
 from exporters.pictures.upright import MediaFile
-from exporters.shard import MediaMember, Shard
+from exporters.shard import Shard
 from exporters.shard_index import ShardIndex
 from exporters.survey import Placement, survey
 from exporters.tally import Counters, Kind

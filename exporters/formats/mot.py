@@ -24,28 +24,24 @@ any become objects of their own. Every other picture is a sequence of one frame.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from itertools import pairwise
 from pathlib import PurePosixPath
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import orjson
 from pydantic import Field
 
 from exporters.assembly import Assembly
 from exporters.base import Exporter
-from exporters.errors import RequestError, quoted
 from exporters.formats.borders import KeepingOptions
 from exporters.formats.labels import class_labels
 from exporters.formats.mot_rows import misfit, object_number, own_number, row, track_numbers, track_rows, whole
+from exporters.formats.mot_sequences import SEQUENCE, runs, seqinfo, sequences
 from exporters.holds import Holds
 from exporters.item import Item, Placed
 from exporters.model import Box, Entry, Track
 from exporters.naming import safe_component, safe_path
 from exporters.shard import Shard
 
-SEQUENCE = "sequence:"
-"""Of empty parts: `assemble` learns from their names which sequences a shard has frames of, and which frames."""
 ROWS = "rows:"
 _SIX_DIGITS = re.compile(r"\d{6}")
 _LAST_DIGITS = re.compile(r"(\d+)\D*$")
@@ -109,16 +105,16 @@ class MotExporter(Exporter[MotOptions]):
 
     def finish(self, shard: Shard[MotOptions]) -> None:
         for sequence in shard.memory.values():
-            sequence["frames"] = list(_runs(sequence["frames"]))
+            sequence["frames"] = list(runs(sequence["frames"]))
             shard.append(SEQUENCE + orjson.dumps(sequence).decode(), b"")
 
     def assemble(self, package: Assembly[MotOptions]) -> None:
         labels = "".join(f"{label}\n" for label in class_labels(package.classes.classes).values()).encode()
-        for sequence in _sequences(package):
+        for sequence in sequences(package):
             path = sequence["path"]
             package.file(f"{path}/gt/gt.txt", package.pieces(ROWS + path))
             package.file(f"{path}/gt/labels.txt", [labels])
-            package.file(f"{path}/seqinfo.ini", [_seqinfo(sequence)])
+            package.file(f"{path}/seqinfo.ini", [seqinfo(sequence)])
 
 
 # -- sequences --------------------------------------------------------------------------------------------------------
@@ -178,58 +174,6 @@ def _met(shard: Shard[MotOptions], item: Item, path: str, frames: range) -> None
         },
     )
     known["frames"].append((frames.start, frames.stop - 1))
-
-
-def _runs(frames: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
-    """First and last frames of runs, those that touch joined into one, but not those that overlap."""
-    pending: tuple[int, int] | None = None
-    for first, last in sorted(frames):
-        if pending and first == pending[1] + 1:
-            pending = (pending[0], last)
-            continue
-        if pending:
-            yield pending
-        pending = (first, last)
-    if pending:
-        yield pending
-
-
-def _sequences(package: Assembly[MotOptions]) -> list[dict[str, Any]]:
-    """The sequences of all shards, in order.
-
-    Raises:
-        RequestError: two pictures are the same frame of a sequence, or two sequences differ in case alone.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    for part in (part for shard in package.parts for part in shard if part.startswith(SEQUENCE)):
-        one = orjson.loads(part.removeprefix(SEQUENCE))
-        known = found.setdefault(one["path"].casefold(), one)
-        if known["path"] != one["path"]:
-            raise RequestError(
-                f"The sequences {quoted(known['path'])} and {quoted(one['path'])} are one folder on some file systems; "
-                f"give them names that differ in more than case, with the option sequence_attribute for instance."
-            )
-        if known is not one:
-            known["frames"] += one["frames"]
-    for one in found.values():
-        runs = sorted(one["frames"])
-        for (_, last), (first, _) in pairwise(runs):
-            if first <= last:
-                raise RequestError(
-                    f"Two pictures are frame {first} of the sequence {quoted(one['path'])}; tell them apart with the "
-                    f"options frame_from and sequence_attribute, or export their datasets one at a time."
-                )
-        one["length"] = runs[-1][1]
-    return list(found.values())
-
-
-def _seqinfo(sequence: dict[str, Any]) -> bytes:
-    width, height = sequence["size"]
-    name = sequence["path"].rpartition("/")[2]
-    return (
-        f"[Sequence]\nname={name}\nimDir=img1\nframeRate={max(1, round(sequence['rate']))}\n"
-        f"seqLength={sequence['length']}\nimWidth={width}\nimHeight={height}\nimExt={sequence['extension']}\n"
-    ).encode()
 
 
 # -- entries ----------------------------------------------------------------------------------------------------------

@@ -7,7 +7,10 @@
     pictures.py  pictures opened with care
     drawing.py   shapes on a picture                            tiles.py    one entry as a tile
     sheet.py     many tiles on one sheet                        charts.py   drawings in SVG
-    page.py      report.html
+    texts.py     texts with their spans marked                  words.py    words of users, escaped
+    page.py      report.html, of these sections:
+    facts.py     what it says of the export                     shown.py    its samples and classes
+    books.py     its numbers
 
 No clock, no random number: the same entries and files give the same bytes, however they were cut into shards.
 """

@@ -22,6 +22,8 @@ LONGEST_SIDE = 1280
 """Of what is held of it."""
 PAPER: RGB = (236, 238, 241)
 """In place of a picture that is not there."""
+CLEAR: RGB = (247, 248, 250)
+"""Behind what is drawn from nothing: lanes of time, frames side by side, lines of a text."""
 
 CANNOT_BE_SHOWN = "this picture cannot be shown"
 TOO_LARGE = "this picture is too large to be shown here"

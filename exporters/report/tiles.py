@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -18,14 +17,14 @@ from exporters.model import (
     Box,
     Classification,
     Entry,
-    TextSpan,
     TimeSpan,
     Track,
 )
 from exporters.report.drawing import Drawing
 from exporters.report.figures import extent_of
 from exporters.report.legend import RGB, Legend
-from exporters.report.pictures import NOT_SHOWN, PAPER, paper
+from exporters.report.pictures import CLEAR, NOT_SHOWN, PAPER, paper
+from exporters.report.texts import Piece, pieces_of, text_picture
 from exporters.shapes import geometry
 
 SIZE = (320, 240)
@@ -33,15 +32,10 @@ CROP = 88
 QUALITY = 84
 FRAMES_SHOWN = 4
 LANES_SHOWN = 8
-TEXT_SHOWN = 420
-"""Characters."""
-TEXT_BEFORE = 60
-"""Characters in front of the first span."""
 
 NOTHING_DRAWN = "nothing to draw"
 NOT_DRAWN = "this entry cannot be drawn"
 INK: RGB = (86, 92, 101)
-_CLEAR: RGB = (247, 248, 250)
 
 
 @dataclass(frozen=True)
@@ -53,14 +47,6 @@ class Sample:
     picture: Image.Image | str
     measured: tuple[int, int] | None = None
     text: str | None = None
-
-
-@dataclass(frozen=True)
-class Piece:
-    """A run of a text; `key` is the class of the span it stands in, None outside of spans."""
-
-    text: str
-    key: str | None = None
 
 
 @dataclass(frozen=True)
@@ -91,7 +77,7 @@ def tile(sample: Sample, legend: Legend, crops_of: Sequence[str] = ()) -> tuple[
     try:
         if sample.text is not None:
             pieces = pieces_of(sample.text, annotations, legend)
-            picture, sentence = _text_picture(pieces, legend), ""
+            picture, sentence = text_picture(pieces, legend, SIZE), ""
         else:
             picture, sentence = _picture(sample, legend)
             crops = {key: cut for key in crops_of if (cut := _crop(sample, key, legend))}
@@ -114,6 +100,15 @@ def grey(sentence: str, size: tuple[int, int] = SIZE) -> Image.Image:
     draw, font = ImageDraw.Draw(picture), ImageFont.load_default(13)
     draw.text((size[0] / 2, size[1] / 2), _wrapped(sentence), INK, font=font, anchor="mm", align="center")
     return picture
+
+
+def _wrapped(sentence: str, most: int = 34) -> str:
+    lines = [""]
+    for word in sentence.split():
+        if len(lines[-1]) + len(word) >= most:
+            lines.append("")
+        lines[-1] = f"{lines[-1]} {word}".strip()
+    return "\n".join(lines)
 
 
 # -- pictures ---------------------------------------------------------------------------------------------------------
@@ -213,7 +208,7 @@ def _film(measured: tuple[int, int], annotations: Sequence[Annotation], legend: 
     most = ((SIZE[0] - gap * (columns - 1)) // columns, (SIZE[1] - gap * (rows - 1)) // rows)
     cells = [_drawn(paper(measured), measured, annotations, legend, frame, most) for frame in frames]
     width, height = cells[0].size
-    film = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), _CLEAR)
+    film = Image.new("RGB", (columns * (width + gap) - gap, rows * (height + gap) - gap), CLEAR)
     draw = ImageDraw.Draw(film)
     for number, (cell, frame) in enumerate(zip(cells, frames, strict=True)):
         left, top = number % columns * (width + gap), number // columns * (height + gap)
@@ -229,7 +224,7 @@ def _time_line(sample: Sample, legend: Legend) -> Image.Image:
     end = max(*(shape.end for _, shape in spans), (media and media.duration) or 0.0) or 1.0
     lanes = list(dict.fromkeys(legend.key(one.category_id) for one, _ in spans))[:LANES_SHOWN]
     height, margin = 26, 14
-    picture = Image.new("RGB", (SIZE[0], 2 * margin + height * len(lanes)), _CLEAR)
+    picture = Image.new("RGB", (SIZE[0], 2 * margin + height * len(lanes)), CLEAR)
     draw = ImageDraw.Draw(picture)
     width = SIZE[0] - 2 * margin
     for number in range(len(lanes)):
@@ -242,55 +237,3 @@ def _time_line(sample: Sample, legend: Legend) -> Image.Image:
             left, right = (margin + width * min(max(time / end, 0.0), 1.0) for time in (shape.start, shape.end))
             draw.rounded_rectangle((left, top, max(right, left + 2), top + height - 8), 3, fill=legend.get(key).color)
     return picture
-
-
-# -- text -------------------------------------------------------------------------------------------------------------
-
-
-def pieces_of(text: str, annotations: Sequence[Annotation], legend: Legend) -> tuple[Piece, ...]:
-    """An excerpt with the first spans in it, cut where they begin and end; of spans that overlap, the shorter one."""
-    spans = [
-        (one.shape.start, one.shape.end, legend.key(one.category_id))
-        for one in annotations
-        if isinstance(one.shape, TextSpan) and 0 <= one.shape.start < one.shape.end <= len(text)
-    ]
-    begin = max(0, min((start for start, _, _ in spans), default=0) - TEXT_BEFORE)
-    stop = min(len(text), begin + TEXT_SHOWN)
-    shown = sorted((one for one in spans if one[0] < stop and one[1] > begin), key=lambda one: one[1] - one[0])
-    inside = {place for start, end, _ in shown for place in (start, end) if begin < place < stop}
-    cuts = sorted({begin, stop, *inside})
-    pieces = [
-        Piece(text[start:end], next((key for first, last, key in shown if first <= start and end <= last), None))
-        for start, end in pairwise(cuts)
-    ]
-    before, behind = [Piece("… ")] if begin else [], [Piece(" …")] if stop < len(text) else []
-    return (*before, *pieces, *behind) or (Piece(""),)
-
-
-def _text_picture(pieces: Sequence[Piece], legend: Legend) -> Image.Image:
-    """Lines of words as bars, whatever script they are in; the page has the words themselves."""
-    picture = Image.new("RGB", SIZE, _CLEAR)
-    draw = ImageDraw.Draw(picture)
-    margin, step, line = 18, 5, 18
-    left, top = margin, margin
-    for piece in pieces:
-        color = (205, 210, 217) if piece.key is None else legend.get(piece.key).color
-        for word in piece.text.split():
-            width = step * min(len(word), 40)
-            if left + width > SIZE[0] - margin and left > margin:
-                left, top = margin, top + line
-            if top > SIZE[1] - margin - line // 2:
-                return picture
-            right = min(left + width, SIZE[0] - margin)
-            draw.rounded_rectangle((left, top, right, top + line // 2), 3, fill=color)
-            left += width + step
-    return picture
-
-
-def _wrapped(sentence: str, most: int = 34) -> str:
-    lines = [""]
-    for word in sentence.split():
-        if len(lines[-1]) + len(word) >= most:
-            lines.append("")
-        lines[-1] = f"{lines[-1]} {word}".strip()
-    return "\n".join(lines)

@@ -18,8 +18,9 @@ from exporters.base import Exporter
 from exporters.classes import ClassMap
 from exporters.model import Dataset, Entry, Media
 from exporters.naming import is_safe_path
+from exporters.output import MediaMember
 from exporters.pictures.upright import MediaFile
-from exporters.shard import MEDIA_NOT_ASKED_FOR, MediaChoice, MediaMember, Shard
+from exporters.shard import MEDIA_NOT_ASKED_FOR, MediaChoice, Shard
 from exporters.shard_index import ShardIndex
 from exporters.survey import Placement, survey
 from exporters.tally import Tally, total

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from blocks.storage import default_workspace_url
+from blocks.workspace_url import default_workspace_url
 from exporters import registry
 from exporters.errors import RequestError
 from flows.ango.messages import Recipe

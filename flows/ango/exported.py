@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from blocks.ango import AngoSource
 from blocks.ango.upload import Parcel
 from blocks.catalog import AnyTarget, find_source, find_target, find_workspace
+from blocks.documents import RECEIPT
 from blocks.storage import Storage
 from blocks.target import StorageTarget
 from exporters.errors import FatalError, RequestError, RetriableError
@@ -27,9 +28,10 @@ from flows.ango.messages import Job
 from flows.ango.worker import hub_of, say
 from flows.child_messages import Said
 from flows.child_side import Wire
-from flows.manifest import RECEIPT, counts, decode_receipt, latest_export
+from flows.delivered import Summary
+from flows.manifest import counts, decode_receipt, latest_export
 from flows.plan import check, export_name
-from flows.results import Request, Summary
+from flows.request import Request
 from flows.words import sentence, size_text
 
 LINES_SECONDS = 10.0

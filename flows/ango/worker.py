@@ -15,7 +15,7 @@ from typing import IO, Any
 
 from pydantic import SecretStr
 
-from blocks.storage import default_workspace_url
+from blocks.workspace_url import default_workspace_url
 from exporters.errors import OuthaulError, RequestError, first_line
 from flows.ango.asked import Asked, read_event
 from flows.ango.messages import End, Job, Uploaded, decode_job

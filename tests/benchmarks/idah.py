@@ -25,9 +25,6 @@ from typing import Any
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from tests.benchmarks.measuring import measured
 
-RECORDS = ("dataset/", "media/medias")
-"""Paths of requests for records; files are beside them."""
-
 
 def platform_sequence(url: str) -> None:
     """The platform's own way, without what it does with the answers."""
@@ -62,7 +59,7 @@ def our_export(url: str, folder: Path) -> None:
     prepare(str(folder / "workspace"))
     from blocks.catalog import find_source, find_target, find_workspace  # noqa: PLC0415
     from flows.commands import run  # noqa: PLC0415
-    from flows.results import Request  # noqa: PLC0415
+    from flows.request import Request  # noqa: PLC0415
 
     source = find_source(f"idah+{url}")
     target, workspace = find_target(str(folder / "out")), find_workspace(str(folder / "workspace"))

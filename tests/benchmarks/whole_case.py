@@ -34,7 +34,7 @@ def ours(url: str, place: str, workspace: str) -> Callable[[], object]:
     from blocks.catalog import find_target, find_workspace  # noqa: PLC0415
     from blocks.idah import IdahSource  # noqa: PLC0415
     from flows.commands import run  # noqa: PLC0415
-    from flows.results import Request  # noqa: PLC0415
+    from flows.request import Request  # noqa: PLC0415
 
     source = IdahSource(url=url, api_key=SecretStr(os.environ["OUTHAUL_API_KEY"]), connections=FILES_AT_ONCE)
     target = find_target(place)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from blocks.folder import FolderSource
-from blocks.layouts.coco_file import to_entry
+from blocks.layouts.coco_records import to_entry
 from exporters.errors import RequestError
 from exporters.model import Mask, Media, Polygon, Unknown
 from exporters.shapes import masks

@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 from pydantic import SecretStr
 
+from blocks.probing import check_writable
 from blocks.s3_target import S3Target
 from blocks.sandbox.server import serve
 from blocks.storage import Storage
@@ -234,7 +235,7 @@ def test_settings_that_do_not_go_together(fields: dict[str, Any], advice: str) -
 def test_a_profile_that_is_not_there(recorder: tuple[Recorder, str]) -> None:
     """A profile that the worker does not have is named."""
     with pytest.raises(RequestError, match="no-such-profile"):
-        target(recorder[1], profile="no-such-profile").storage().check_writable()
+        check_writable(target(recorder[1], profile="no-such-profile").storage())
 
 
 @pytest.mark.usefixtures("s3", "forgotten")
@@ -357,7 +358,7 @@ def test_sizes_below_a_folder(s3: str, names: list[str], monkeypatch: pytest.Mon
 def test_settings_that_only_s3fs_knows(s3: str) -> None:
     """A bucket opened with options of s3fs that are not ours is written to by s3fs."""
     storage = Storage(s3, {"max_concurrency": 2})
-    assert storage._uploader is None
+    assert storage._remote.uploader is None
     storage.write("file", [bytes(7 * MIB)])
     assert storage.size("file") == 7 * MIB
 

@@ -14,8 +14,8 @@ import pytest
 from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import IdahSandbox
 from blocks.sandbox.idah_store import IdahStore
-from blocks.sandbox.idah_traps import HOSTILE_NAMES, LABELS, SHAPES, Traps, set_traps
 from tests.blocks.sandbox_client import Client
+from tests.fakes.idah_traps import HOSTILE_NAMES, LABELS, SHAPES, Traps, set_traps
 
 EARLY_ID = "00000000-0000-7000-8000-000000000001"
 

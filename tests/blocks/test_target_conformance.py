@@ -28,11 +28,13 @@ from yarl import URL
 
 from blocks import storage_errors
 from blocks.places import PLACES
+from blocks.probing import check_writable
 from blocks.scratch import scratch_database
-from blocks.storage import Storage, default_workspace_url
+from blocks.storage import Storage
 from blocks.target import Target
 from blocks.urls import refuse_credentials, without_credentials
 from blocks.workspace import Workspace
+from blocks.workspace_url import default_workspace_url
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
 from tests.conformance.targets import MIB, NAMES, TargetCase, TargetConformance
 from tests.servers import PASSWORD, FileServer
@@ -70,7 +72,7 @@ class TestLocalFolder(TargetConformance):
 
     def test_folders_made_for_trying_out_go_again(self, case: TargetCase, tmp_path: Path) -> None:
         """Folders on the way to a place that does not exist yet are there only while it is tried out."""
-        case.target.storage().check_writable()
+        check_writable(case.target.storage())
         assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
     def test_unfinished_files_are_removed(self, case: TargetCase) -> None:
@@ -161,7 +163,7 @@ class TestBucket(TargetConformance):
             monkeypatch.delenv(name)
         monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
         with pytest.raises(RequestError, match="set AWS_ACCESS_KEY_ID"):
-            Target(url=s3, endpoint_url=s3_server.endpoint_url).storage().check_writable()
+            check_writable(Target(url=s3, endpoint_url=s3_server.endpoint_url).storage())
 
     def test_an_endpoint_that_is_down(self, case: TargetCase, monkeypatch: pytest.MonkeyPatch) -> None:
         """A store that nobody answers for is told as such, once the client library's own tries are over."""
@@ -172,7 +174,7 @@ class TestBucket(TargetConformance):
             place = Target(url=case.target.url, endpoint_url=url).storage()
             started = time.monotonic()
             with pytest.raises((RetriableError, RequestError)) as caught:
-                place.check_writable()
+                check_writable(place)
             assert time.monotonic() - started < 8
             assert "cannot be reached" in str(caught.value)
 
@@ -180,7 +182,7 @@ class TestBucket(TargetConformance):
     def test_an_endpoint_that_is_none(self, s3: str, url: str) -> None:
         """An endpoint that is no URL is refused in a sentence: the scheme in front is what people forget."""
         with pytest.raises(RequestError):
-            Target(url=s3, endpoint_url=url).storage().check_writable()
+            check_writable(Target(url=s3, endpoint_url=url).storage())
 
     def test_a_killed_write_shows_nothing(self, case: TargetCase) -> None:
         """A process that is killed while uploading leaves nothing that a reader sees; the store itself knows of it."""
@@ -298,9 +300,10 @@ def test_a_file_larger_than_the_system_takes(tmp_path: Path) -> None:
 def test_a_folder_without_rights(name: str) -> None:
     """A folder that may not be written to, or not even looked into, is refused with the advice to look at rights."""
     script = (
-        "import os, sys\nfrom blocks.storage import Storage\nfrom exporters.errors import OuthaulError\n"
+        "import os, sys\nfrom blocks.probing import check_writable\nfrom blocks.storage import Storage\n"
+        "from exporters.errors import OuthaulError\n"
         "place = Storage(sys.argv[1])\nos.getuid() == 0 and os.setuid(65534)\n"
-        "try:\n    place.check_writable()\n"
+        "try:\n    check_writable(place)\n"
         "except OuthaulError as error:\n    print(type(error).__name__, error)\n"
     )
     with tempfile.TemporaryDirectory() as folder:  # unlike pytest's, others may enter it
@@ -391,14 +394,14 @@ def test_addresses_of_no_known_kind(url: str, tmp_path: Path, monkeypatch: pytes
     """A URL of a kind that nobody knows is refused when it is opened or tried out."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(RequestError):
-        Target(url=url).storage().check_writable()
+        check_writable(Target(url=url).storage())
 
 
 def test_options_that_the_backend_does_not_know(tmp_path: Path) -> None:
     """An option that makes no sense is refused, without showing any."""
     target = Target(url="s3://bucket/x", options=SecretDict({"config_kwargs": {"canary": "canary"}}))
     with pytest.raises(RequestError) as caught:
-        target.storage().check_writable()
+        check_writable(target.storage())
     assert "Traceback" not in str(caught.value)
 
 
@@ -560,7 +563,7 @@ def test_a_place_where_nothing_can_be_removed(tmp_path: Path, monkeypatch: pytes
         raise PermissionError(errno.EACCES, "Permission denied")
 
     monkeypatch.setattr(storage.fs, "rm_file", refuse)
-    storage.check_writable()
+    check_writable(storage)
 
 
 def _http_error(status: int) -> aiohttp.ClientResponseError:

@@ -12,9 +12,10 @@ from exporters import Exporter, read_options, registry
 from exporters.model import Dataset, Entry, Media
 from exporters.pictures.upright import MediaFile
 from exporters.report.choice import choose
+from exporters.report.facts import Facts
 from exporters.report.figures import Figures, Pick, counted
 from exporters.report.legend import Legend
-from exporters.report.page import Facts, page
+from exporters.report.page import page
 from exporters.report.samples import Opener
 from exporters.report.sheet import contact_sheet
 from exporters.report.tiles import Tile, tile

@@ -7,17 +7,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-import aiohttp
 from aiohttp import web
-from yarl import URL
 
-from blocks.sandbox.server import serve
+from tests.fakes.s3_way import Way, in_front
 from tests.s3_server import S3Server
 
 DENIED = "<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
-HOP = {"transfer-encoding", "content-encoding", "connection", "keep-alive"}
 
 
 @dataclass(frozen=True)
@@ -105,25 +102,12 @@ def rights_of(request: web.Request) -> Iterator[tuple[str, str]]:
 @contextmanager
 def guarded(server: S3Server, policy: Mapping[str, Any]) -> Iterator[S3Door]:
     """The door, while the block lasts."""
-    door = S3Door(rules_of(policy))
-    address = urlsplit(server.endpoint_url)
+    door, way = S3Door(rules_of(policy)), Way(server.endpoint_url)
 
-    async def handle(request: web.Request) -> web.StreamResponse:
+    async def handle(request: web.Request) -> web.Response:
         if not door.lets(request):
             return web.Response(status=403, text="" if request.method == "HEAD" else DENIED, content_type="text/xml")
-        target = URL(f"http://{address.netloc}{request.raw_path}", encoded=True)
-        headers = request.headers.copy()  # the host that was signed, too
-        async with (
-            aiohttp.ClientSession(auto_decompress=False) as session,
-            session.request(request.method, target, headers=headers, data=await request.read()) as answer,
-        ):
-            kept = [(name, value) for name, value in answer.headers.items() if name.lower() not in HOP]
-            body = await answer.read()
-            if request.method != "HEAD":
-                kept = [(name, value) for name, value in kept if name.lower() != "content-length"]
-            return web.Response(status=answer.status, headers=kept, body=body if request.method != "HEAD" else None)
+        return await way.pass_on(request)
 
-    application = web.Application(client_max_size=1 << 30)
-    application.router.add_route("*", "/{path:.*}", handle)
-    with serve(application, host="127.0.0.1", port=0) as door.url:
+    with in_front(way, handle) as door.url:
         yield door

@@ -3,26 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import io
 import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
-import aiohttp
 from aiohttp import web
-from yarl import URL
 
-from blocks.sandbox.server import serve
+from tests.fakes.s3_way import Way, in_front
 
 S3Request = Literal["PUT", "CREATE", "COPY", "UPLOAD", "PART", "COPY PART", "COMPLETE", "HEAD", "LIST", "GET", "DELETE"]
 How = Literal["answers", "resets", "takes and resets", "breaks off", "talks nonsense", "loses", "lags", "is slow"]
 
 _PIECE = 1 << 16
 _OBJECT = re.compile(rb"<Contents>.*?</Contents>", re.DOTALL)
-_HOP = {"connection", "keep-alive", "transfer-encoding", "content-length", "content-encoding", "date", "server"}
 
 
 def kind_of(request: web.BaseRequest) -> str:
@@ -71,36 +67,19 @@ class S3Trouble:
 
 @dataclass
 class S3Proxy:
-    endpoint: str
+    way: Way
     url: str = ""
     troubles: list[S3Trouble] = field(default_factory=list)
     asked: list[tuple[str, str]] = field(default_factory=list)
     """Kind and path of every request."""
-    _session: Any = None
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
+        await request.read()  # all of it: whoever is cut off has sent what there was
         self.asked.append((kind_of(request), request.path))
         trouble = next((one for one in self.troubles if one.hit(request)), None)
-        return await (self._pass(request, body) if trouble is None else self._go_wrong(trouble, request, body))
+        return await (self.way.pass_on(request) if trouble is None else self._go_wrong(trouble, request))
 
-    async def _pass(self, request: web.Request, body: bytes) -> web.Response:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(auto_decompress=False)
-        target = URL(f"{self.endpoint}{request.raw_path}", encoded=True)
-        headers = {
-            name: value for name, value in request.headers.items() if name.lower() not in ("connection", "expect")
-        }
-        async with self._session.request(
-            request.method, target, data=io.BytesIO(body) if body else None, headers=headers
-        ) as answer:
-            data = await answer.read()
-            kept = {name: value for name, value in answer.headers.items() if name.lower() not in _HOP}
-            if request.method == "HEAD":
-                kept["Content-Length"] = answer.headers.get("Content-Length", "0")
-            return web.Response(status=answer.status, body=data, headers=kept)
-
-    async def _go_wrong(self, trouble: S3Trouble, request: web.Request, body: bytes) -> web.StreamResponse:
+    async def _go_wrong(self, trouble: S3Trouble, request: web.Request) -> web.StreamResponse:
         assert request.transport
         match trouble.how:
             case "answers":
@@ -111,29 +90,25 @@ class S3Proxy:
             case "talks nonsense":
                 return web.Response(body=os.urandom(600), content_type="application/xml")
             case "is slow":
-                for _ in range(0, len(body) + 1, _PIECE):
+                for _ in range(0, len(await request.read()) + 1, _PIECE):
                     await asyncio.sleep(0.01)
-                return await self._pass(request, body)
+                return await self.way.pass_on(request)
             case "lags":
                 if trouble.kind == "HEAD":
                     return web.Response(status=404)
-                answer = await self._pass(request, body)
+                answer = await self.way.pass_on(request)
                 assert isinstance(answer.body, bytes)
                 about = trouble.about.encode()
                 known = _OBJECT.sub(lambda one: b"" if re.search(about, one[0]) else one[0], answer.body)
                 return web.Response(status=answer.status, body=known, content_type="application/xml")
             case "takes and resets":
-                await self._pass(request, body)
+                await self.way.pass_on(request)
             case "breaks off":
                 response = web.StreamResponse(headers={"Content-Length": "1000"})
                 await response.prepare(request)
                 await response.write(b"<?xml")
         request.transport.abort()
         return web.Response()
-
-    async def close(self, _: web.Application) -> None:
-        if self._session:
-            await self._session.close()
 
 
 def _all_is_well(request: web.Request) -> web.Response:
@@ -146,10 +121,6 @@ def _all_is_well(request: web.Request) -> web.Response:
 
 @contextmanager
 def proxying(endpoint: str) -> Iterator[S3Proxy]:
-    proxy = S3Proxy(endpoint)
-    application = web.Application(client_max_size=1 << 30)
-    application.router.add_route("*", "/{tail:.*}", proxy.handle)
-    application.on_cleanup.append(proxy.close)
-    with serve(application, host="127.0.0.1", port=0) as url:
-        proxy.url = url
+    proxy = S3Proxy(Way(endpoint))
+    with in_front(proxy.way, proxy.handle) as proxy.url:
         yield proxy

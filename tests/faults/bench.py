@@ -8,84 +8,31 @@ import os
 import shutil
 import tempfile
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 from unittest.mock import patch
 
 from pydantic import SecretStr
 
-from blocks import idah_client
 from blocks.http_target import HttpTarget
-from blocks.idah import IdahSource
 from blocks.s3_target import S3Target
 from blocks.sandbox.faults import Fault
-from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
+from blocks.sandbox.idah import IdahSandbox
 from blocks.storage import Storage
 from blocks.target import Target
 from exporters.errors import FatalError, RequestError
 from flows import cli
+from flows.delivered import Summary
 from flows.plan import check
-from flows.results import Summary
 from flows.verify import verify
-from tests.fakes.receiver import Receiver
 from tests.fakes.s3_proxy import S3Proxy
 from tests.faults.steps import Asked, run_in_flow, run_in_steps
-from tests.s3_server import S3Server
+from tests.faults.world import ENTRIES, SHARD_ENTRIES, SILENCE_SECONDS, Files, Kind, Served, World
 
-Kind = Literal["zip", "directory", "S3 zip", "S3 directory", "API"]
-KINDS: Mapping[Kind, str] = {
-    "zip": "a zip into a folder",
-    "directory": "files into a folder",
-    "S3 zip": "a zip of several parts into a bucket",
-    "S3 directory": "files into a bucket",
-    "API": "records to an API",
-}
-"""What is delivered, and where to."""
-ENTRIES = 4
-SHARD_ENTRIES = 2
-HEAVY_BYTES = 2 << 20
-"""Of a picture, so that a zip of them goes to S3 in two parts."""
-SILENCE_SECONDS = 0.5
-"""After which a source or an API is given up: the tests' patience, not the product's."""
 RUN_ALONE = ("receipt.json", "latest.json")
 """They name the run and the hour; all else is the same for the same export."""
-
-Files = dict[str, bytes]
-
-
-@dataclass
-class Served:
-    """A platform, and what it gives on a quiet day, by the kind of package."""
-
-    sandbox: IdahSandbox
-    url: str
-    truths: dict[str, Files] = field(default_factory=dict)
-
-    def source(self) -> IdahSource:
-        return IdahSource(url=self.url, api_key=SecretStr(DEMO_API_KEY), timeout_seconds=SILENCE_SECONDS)
-
-    def forget(self) -> None:
-        self.sandbox.faults.clear()
-        self.sandbox.requests.clear()
-        idah_client._tokens.clear()
-
-
-@dataclass
-class World:
-    """What all cells share."""
-
-    light: Served
-    heavy: Served
-    receiver: Receiver
-    s3_server: Callable[[], tuple[S3Server, S3Proxy]]
-    """Started when it is asked for."""
-    disk: Callable[[], Path]
-    """A small file system of its own, empty; skips where there may be none."""
-
-    def of(self, kind: Kind) -> Served:
-        return self.heavy if kind == "S3 zip" else self.light
 
 
 @dataclass

@@ -17,7 +17,7 @@ from blocks.sandbox.idah import IdahSandbox
 from flows import download
 from tests.fakes.receiver import receiving
 from tests.fakes.s3_proxy import S3Proxy, proxying
-from tests.faults.bench import ENTRIES, HEAVY_BYTES, Served, World
+from tests.faults.world import ENTRIES, HEAVY_BYTES, Served, World
 from tests.s3_server import S3Server
 
 DISK_BYTES = "16m"

@@ -11,9 +11,9 @@ from unittest.mock import patch
 
 import flows.deliver
 from blocks import local_files, storage
+from blocks.documents import RECEIPT
 from flows.deliver import deliver
 from flows.fetch import fetch
-from flows.manifest import RECEIPT
 from flows.media import fetch_media
 from flows.package import make_package
 from flows.plan import plan_export
@@ -100,14 +100,14 @@ def _at_the_receipt(when: When, once: Once) -> Any:
         return patch.object(flows.deliver, "receipt", _after(once, flows.deliver.receipt))
     if when == "ends":
         return patch.object(flows.deliver, "_point_at", _after(once, flows.deliver._point_at))
-    link = storage.link_unless_taken
+    link = local_files.link_unless_taken
 
     def linking(partial: Any, target: Any, data: bytes) -> None:
         if target.name == RECEIPT:
             once()
         link(partial, target, data)
 
-    return patch.object(storage, "link_unless_taken", linking)
+    return patch.object(local_files, "link_unless_taken", linking)
 
 
 def _after(once: Once, work: Callable[..., Any]) -> Callable[..., Any]:

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.bench import Kind
 from tests.faults.injectors import Injector, Struck
 from tests.faults.moments import STEPS, Step
 from tests.faults.promises import Promise
+from tests.faults.world import Kind
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,9 @@ from prefect.tasks import Task
 
 from blocks.workspace import Workspace
 from exporters.errors import RetriableError
+from flows.delivered import Summary
 from flows.export import export
-from flows.results import Request, Summary
+from flows.request import Request
 from tests.faults.moments import TASKS
 
 RUN_COUNT = "PREFECT__RUNTIME__TASK_RUN__RUN_COUNT"

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from tests.fakes.s3_proxy import How, S3Request, S3Trouble
-from tests.faults.bench import Kind
 from tests.faults.injectors import s3
 from tests.faults.moments import Step
 from tests.faults.promises import Promise, delivers, fails, refuses
 from tests.faults.rows import Row, Section
 from tests.faults.table_target import BEFORE, LATER, RIGHTS
+from tests.faults.world import Kind
 
 
 class Request(NamedTuple):

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 from datetime import timedelta
 
-from tests.faults.bench import Kind
 from tests.faults.injectors import Struck, clock_jump, out_of_memory, server_away
 from tests.faults.moments import STEPS, WHENS
 from tests.faults.promises import Promise, delivers
 from tests.faults.rows import Row, Section
+from tests.faults.world import Kind
 
 FOLDERS: tuple[Kind, ...] = ("zip", "directory")
 DIES = Promise("dies", do="Run again.")

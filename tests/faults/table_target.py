@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from tests.fakes.receiver import Trouble
-from tests.faults.bench import Kind
-from tests.faults.injectors import api, full, read_only, vanishing
+from tests.faults.disks import full, read_only, vanishing
+from tests.faults.injectors import api
 from tests.faults.moments import Step
 from tests.faults.promises import Promise, delivers, fails, refuses
 from tests.faults.rows import Row, Section
+from tests.faults.world import Kind
 
 SPACE = "Free some space; run again."
 RIGHTS = "Give the right to write; run again."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.faults.injectors import How, damaged, full, read_only, vanishing
+from tests.faults.disks import How, damaged, full, read_only, vanishing
 from tests.faults.moments import Step
 from tests.faults.promises import Promise, delivers, fails, needs_a_new_workspace
 from tests.faults.rows import Row, Section

@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from exporters.errors import OuthaulError
-from tests.faults.bench import Bench, Ended, World, temporary_files_in
+from tests.faults.bench import Bench, Ended, temporary_files_in
 from tests.faults.injectors import Struck, two_days_later
 from tests.faults.promises import STATUS
 from tests.faults.rows import Cell, cells_of
 from tests.faults.steps import run_in_flow, run_in_steps
 from tests.faults.table import SECTIONS
+from tests.faults.world import World
 
 pytestmark = pytest.mark.timeout(300)
 

@@ -23,8 +23,8 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import registry
 from flows.cli import main
+from flows.delivered import Summary
 from flows.export import export
-from flows.results import Summary
 
 Run = Callable[..., tuple[int, str, str]]
 """Calls the command line; returns status, standard output, standard error."""

@@ -15,9 +15,12 @@ from blocks.store import Store
 from blocks.workspace import Workspace
 from exporters.tally import Tally
 from flows.contents import Line
+from flows.delivered import Records
 from flows.index import Member, Run
+from flows.planned import Plan
 from flows.push import Push
-from flows.results import Package, Plan, Records, Request
+from flows.request import Request
+from flows.results import Package
 from flows.targets import place_of
 
 EXPORT_ID = "0123456789abcdef0123"

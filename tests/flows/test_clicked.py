@@ -18,10 +18,10 @@ from zipfile import ZipFile
 import pytest
 from pydantic import SecretStr
 
+from blocks.documents import manifest_head
 from blocks.s3_target import S3Target
 from blocks.sandbox.faults import Fault
 from blocks.sandbox.idah import DEMO_API_KEY
-from flows.manifest import manifest_head
 from flows.verify import verify
 from tests.flows.browser import chromium, person
 from tests.flows.harness import Platform, of_the_tests

@@ -14,7 +14,7 @@ from blocks.folder import FolderSource
 from exporters import FatalError, RequestError
 from exporters.examples.single_file import SingleFile
 from exporters.testing import platform_data, run
-from flows.results import Summary
+from flows.delivered import Summary
 from tests.flows.contextual_jobs import Plugs
 from tests.flows.harness import Exports, Platform
 

@@ -14,8 +14,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from exporters.tally import LeftOut, Tally
+from flows.delivered import Delivery, Summary
 from flows.display import Bars, Lines, summary_text
-from flows.results import Delivery, Plan, Request, Summary
+from flows.planned import Plan
+from flows.request import Request
 
 DELIVERY = Delivery(
     export_id="e1",

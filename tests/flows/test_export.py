@@ -28,11 +28,11 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters import FatalError, Item, RequestError, Shard, registry
 from exporters.formats.json import JsonExporter
+from flows.delivered import Summary
 from flows.entry_links import EntryLinks
 from flows.export import export
 from flows.manifest import OWN, REPORT
 from flows.report import markdown
-from flows.results import Summary
 from tests.flows.harness import Exports, Platform, newest_artifacts
 from tests.s3_server import S3Server
 

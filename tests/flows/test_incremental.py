@@ -23,8 +23,9 @@ from exporters.errors import BusyError, RequestError
 from exporters.shard import Shard
 from flows.cli import main
 from flows.collect import collect
+from flows.delivered import Summary
+from flows.planned import ONE_IN
 from flows.renew import TOGETHER
-from flows.results import ONE_IN, Summary
 from flows.verify import verify
 from tests.flows.harness import Exports, Platform
 

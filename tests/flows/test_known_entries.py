@@ -18,7 +18,7 @@ from flows.former_files import TABLE as FILES
 from flows.index import Member
 from flows.known_entries import TABLE, KnownEntries
 from flows.ledger import Booked, digest_of
-from flows.results import Former
+from flows.planned import Former
 
 LISTED = [b"entry %d, version 1" % number for number in range(30)]
 

@@ -18,7 +18,7 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import BusyError
 from flows.lease import _key, alone
-from flows.results import Request
+from flows.request import Request
 from tests.flows.harness import Exports, Platform, Run, command_line
 from tests.flows.recovery import Job, running
 

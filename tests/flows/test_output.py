@@ -11,8 +11,8 @@ import pytest
 from blocks.ranges import stream_range
 from blocks.storage import Storage
 from exporters import FatalError
+from exporters.output import MediaMember
 from exporters.pictures.upright import MediaFile
-from exporters.shard import MediaMember
 from flows import output as module
 from flows.index import decode_member
 from flows.output import ShardOutput

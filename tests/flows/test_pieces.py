@@ -13,7 +13,8 @@ from blocks.storage import Storage
 from blocks.store import Store
 from exporters import FatalError
 from flows.pieces import MOST_PIECES, Patch, Records, load_records, within
-from flows.results import FetchedShard, Former, ShardPlan
+from flows.planned import Former, ShardPlan
+from flows.results import FetchedShard
 from flows.stretches import FRESH, LONGEST, Along, Place, Stretch, load_stretches, save_stretches, stretches, whole
 
 ENTRIES = 60

@@ -14,7 +14,7 @@ import pytest
 
 from blocks.sandbox.idah import DEMO_API_KEY
 from exporters import RequestError, registry
-from flows.results import Summary
+from flows.delivered import Summary
 from tests.fakes.plugins import write_plugin
 from tests.flows.harness import Exports, Platform, of_the_tests
 

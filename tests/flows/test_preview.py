@@ -17,12 +17,14 @@ from exporters.model import Entry
 from exporters.report import figures, tiles
 from exporters.report.figures import SHOWN, Counted
 from exporters.tally import LeftOut
-from flows import preview, report
+from flows import preview_counting, preview_drawing, report
 from flows.collect import collect
+from flows.delivered import Summary
 from flows.entry_links import EntryLinks
 from flows.manifest import REPORT
+from flows.preview_counting import COUNTED, FIGURES
+from flows.preview_drawing import TILES
 from flows.report import markdown, preview_markdown
-from flows.results import Summary
 from flows.verify import verify
 from tests.fakes import hostile
 from tests.flows.contextual_jobs import Plugs
@@ -118,8 +120,8 @@ def test_only_changed_entries_are_counted_and_drawn_again(
         return draw(sample, *others)
 
     draw = tiles.tile
-    monkeypatch.setattr(preview, "counted", counting)
-    monkeypatch.setattr(tiles, "tile", drawing)
+    monkeypatch.setattr(preview_counting, "counted", counting)
+    monkeypatch.setattr(preview_drawing, "tile", drawing)
     first = exports.run(platform.source, shard_entries=6)
     assert len(counted) == first.tally.went_out["entries"]
     assert drawn
@@ -131,17 +133,13 @@ def test_only_changed_entries_are_counted_and_drawn_again(
     second = exports.run(platform.source, shard_entries=6)
     assert second.delivery.export_id != first.delivery.export_id
     assert counted == [changed.id]
-    assert len(drawn) in (
-        0,
-        1,
-        SHOWN,
-    )  # on no tile, on one, or on the sheet, which is one picture
+    assert len(drawn) in (0, 1, SHOWN)  # on no tile, on one, or on the sheet, which is one picture
 
     workspace = Store(Storage(str(exports.folder / "workspace")))
     collect(workspace, keep=1, grace_seconds=-60)
     assert second.preview
     assert all(map(workspace.storage.exists, (second.preview.path, second.preview.sheet, *second.preview.kept)))
-    for folder in (preview.FIGURES, preview.COUNTED, preview.TILES):
+    for folder in (FIGURES, COUNTED, TILES):
         there = {f"{folder}/{name}" for name in workspace.storage.files(folder)} - {second.preview.sheet}
         assert there == {one for one in second.preview.kept if one.startswith(f"{folder}/")}
 

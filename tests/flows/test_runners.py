@@ -20,7 +20,9 @@ from blocks.workspace import Workspace
 from exporters.errors import FatalError, RequestError
 from flows import headway, runners
 from flows.headway import Headway, kept_for_others, open_shared
-from flows.results import FetchedMedia, Plan, Request
+from flows.planned import Plan
+from flows.request import Request
+from flows.results import FetchedMedia
 from flows.runners import Runner, read_runner
 from tests.flows.harness import Platform, Run
 

@@ -18,8 +18,8 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import OuthaulError
 from flows.collect import collect
+from flows.delivered import Summary
 from flows.export import export
-from flows.results import Summary
 from tests.fakes.s3_door import S3Door, guarded
 from tests.flows.harness import Platform
 from tests.s3_server import S3Server

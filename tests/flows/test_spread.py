@@ -25,9 +25,9 @@ from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, RequestError
 from flows import batches, progress, spread
+from flows.delivered import Summary
 from flows.export import export
 from flows.progress_shown import Steps
-from flows.results import Summary
 from tests.flows.harness import Exports, Platform, newest_tasks
 from tests.s3_server import S3Server, free_ports
 

@@ -23,8 +23,8 @@ from blocks.storage import Storage
 from blocks.target import Target
 from blocks.workspace import Workspace
 from exporters.errors import FatalError, RequestError, UndeliveredError
+from flows.delivered import Summary
 from flows.export import export
-from flows.results import Summary
 from flows.verify import verify
 from tests.fakes.receiver import Receiver, Trouble, receiving
 from tests.flows.harness import Exports, Platform, Run, command_line, newest_artifacts

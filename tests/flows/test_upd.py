@@ -25,7 +25,7 @@ from exporters.formats.jsonl import JsonlExporter
 from exporters.model import Box
 from exporters.upd.verifying import check_signatures
 from flows.contextual_secrets import check_signing
-from flows.results import Summary
+from flows.delivered import Summary
 from tests.conformance.exporters import run_export
 from tests.exporters.upd.certificates import Holder, authority, holder
 from tests.exporters.upd.reading import rows, tables

@@ -14,8 +14,8 @@ import pytest
 from blocks.storage import Storage
 from exporters import RequestError
 from flows.cli import main
+from flows.delivered import Summary
 from flows.manifest import Manifest
-from flows.results import Summary
 from flows.verify import Verdict, verify
 from flows.verify_signatures import NOTHING_TO_SIGN, Demand, SignedDataset, verify_signatures
 from tests.exporters.upd.certificates import Holder, authority, holder

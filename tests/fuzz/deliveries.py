@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 import orjson
 
+from blocks.documents import LATEST, MANIFEST, RECEIPT
 from blocks.lease import Lease, leases
 from blocks.scratch import scratch_database
 from blocks.storage import Storage
@@ -23,9 +24,11 @@ from flows.contents import CONTENTS
 from flows.diff import compare, open_export
 from flows.former_files import TABLE, FormerFiles
 from flows.index import Member
-from flows.manifest import LATEST, MANIFEST, RECEIPT, ListedFile, PackedFile, manifest_chunks, receipt
+from flows.manifest import ListedFile, PackedFile, manifest_chunks, receipt
 from flows.memory import Made, all_exports, recall_shards
-from flows.results import Former, Package, Plan, Request
+from flows.planned import Former, Plan
+from flows.request import Request
+from flows.results import Package
 from flows.retention import keep_latest
 from flows.verify import verify
 from tests.fakes.datasets import dataset

@@ -11,7 +11,8 @@ import atheris  # type: ignore[import-not-found]
 
 with atheris.instrument_imports(include=["blocks", "exporters", "flows"]):
     import tests.conftest  # noqa: F401 - a home of its own for Prefect
-    from tests.fuzz.breaking import Edit, broken
+    from tests.fuzz.breaking import broken
+    from tests.fuzz.edits import Edit
     from tests.fuzz.parsers import PARSERS
     from tests.fuzz.running import attempt, guarded
 

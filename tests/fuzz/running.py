@@ -13,7 +13,8 @@ from pathlib import Path
 from hypothesis import HealthCheck, Phase, given, settings
 
 from exporters.errors import OuthaulError
-from tests.fuzz.breaking import EDITS, Edit, Files, broken
+from tests.fuzz.breaking import Files, broken
+from tests.fuzz.edits import EDITS, Edit
 
 HANG_SECONDS = 20.0
 """Of processor time for one input: a guard against loops without an end, a thousand times what the slowest takes."""

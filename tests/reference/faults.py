@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from tests.faults.bench import KINDS
 from tests.faults.promises import HAPPENS, STATUS, Promise
 from tests.faults.rows import Row, Section, cells_of
 from tests.faults.table import SECTIONS
+from tests.faults.world import KINDS
 from tests.reference.tables import code, table
 
 HEAD = ("what goes wrong", "at", "what happens", "what to do")

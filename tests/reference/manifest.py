@@ -15,6 +15,7 @@ from typing import Any
 
 import msgspec
 
+from blocks.documents import LATEST
 from blocks.storage import Storage
 from exporters import registry
 from exporters.classes import ExportClass
@@ -24,8 +25,11 @@ from exporters.tally import KINDS, LeftOut, Tally
 from flows import manifest
 from flows.contents import Line
 from flows.deliver import _point_at
-from flows.manifest import LATEST, ListedFile, PackedFile
-from flows.results import Changes, Package, Plan, Records, Request
+from flows.delivered import Changes, Records
+from flows.manifest import ListedFile, PackedFile
+from flows.planned import Plan
+from flows.request import Request
+from flows.results import Package
 from tests.reference.tables import code, table
 
 DOCUMENTS: dict[str, tuple[str, dict[str, str]]] = {

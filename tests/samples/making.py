@@ -28,8 +28,8 @@ from blocks.target import Target
 from blocks.webhook_signature import sign
 from blocks.workspace import Workspace
 from exporters.version import version_of
+from flows.delivered import Summary
 from flows.export import export
-from flows.results import Summary
 from tests.blocks.test_blocks import SAMPLES as FILLED_IN
 from tests.exporters.upd.certificates import authority, holder
 from tests.fakes.receiver import Receiver, receiving

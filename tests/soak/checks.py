@@ -14,8 +14,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from blocks.documents import RECEIPT, manifest_head
 from blocks.storage import Storage
-from flows.manifest import RECEIPT, latest_export, listed_files, manifest_head
+from flows.manifest import latest_export, listed_files
 from flows.verify import verify
 from tests.soak.far_ends import Known
 from tests.soak.jobs import KEEP, Job

@@ -19,11 +19,12 @@ from PIL import Image
 from exporters.model import Annotation, Box, Category, Classification, Entry, Media, Shape, TextSpan, TimeSpan
 from exporters.pictures.upright import MediaFile
 from exporters.report.figures import SHOWN
-from exporters.report.page import MOST_BYTES
 from exporters.report.sheet import MOST_BYTES as MOST_SHEET_BYTES
 from tests.fakes.datasets import annotation, dataset, entry, fetched, one_of_each, picture
 from tests.fakes.reports import Report, report_of
 
+MOST_BYTES = 3_000_000
+"""Of a page: its pictures, and what words and drawings come to."""
 NASTY = [
     "<script>alert(1)</script>",
     "</style><script>alert(1)</script>",

@@ -17,7 +17,7 @@ BOX, MASK, POLYGON = (f"idah-image:{name}" for name in ("bounding-box", "mask", 
 DATASET_NAME = '../Traps "north" $(date) `id` d\'été\n漢 '
 HOSTILE_NAMES = {
     "climbing": "../../etc/passwd",
-    "absolute": "/tmp/cam.jpg",  # noqa: S108 - a name that somebody gave a picture
+    "absolute": "/tmp/cam.jpg",
     "folders": "a/b\\c.jpg",
     "hidden": ".htaccess",
     "reserved": "CON.jpg",
