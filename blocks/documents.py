@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from blocks.storage import Storage
+from exporters.foreign_json import UNREADABLE
 from exporters.version import MANIFEST_SCHEMA, too_new
 
 MANIFEST = "manifest.json"
@@ -27,7 +28,7 @@ _decode_versioned = msgspec.json.Decoder(_Versioned).decode
 
 def refuse_newer(data: bytes, shown: str) -> None:
     """Raises RequestError if a newer Outhaul wrote a document; asked first, since all else of it may be otherwise."""
-    with contextlib.suppress(msgspec.MsgspecError):  # it is damaged rather than new
+    with contextlib.suppress(*UNREADABLE):  # it is damaged rather than new
         if (found := _decode_versioned(data).schema) > MANIFEST_SCHEMA:
             raise too_new(shown, "the schema", found, MANIFEST_SCHEMA)
 
@@ -37,9 +38,9 @@ def manifest_head(storage: Storage, folder: str) -> dict[str, Any]:
 
     Raises:
         RequestError: a newer Outhaul wrote it.
-        msgspec.MsgspecError: it is none.
+        UNREADABLE: it is none (`exporters.foreign_json`).
     """
-    data = b""
+    data = head = begin = b""
     for chunk in storage.stream(f"{folder}{MANIFEST}"):
         data += chunk
         head, begin, _ = data.partition(b",\n" + FILES_BEGIN)

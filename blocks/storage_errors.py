@@ -132,10 +132,10 @@ def _client_error(place: str, error: Exception) -> OuthaulError | None:
 
 
 def is_damage(error: Exception) -> bool:
-    """What is said of a zip that is damaged, or of a kind that Python does not read."""
+    """What is said of a zip that is damaged, whose names are no text, or of a kind that Python does not read."""
     if isinstance(error, NotImplementedError | RuntimeError):
         return any(word in str(error) for word in ("compression", "zip file version", "encrypt", "patched data"))
-    return isinstance(error, zipfile.BadZipFile | zlib.error | EOFError)
+    return isinstance(error, zipfile.BadZipFile | zlib.error | EOFError | UnicodeDecodeError)
 
 
 def _ssh_error(place: str, name: str) -> OuthaulError:

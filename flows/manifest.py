@@ -80,7 +80,7 @@ def decode_manifest(data: bytes, shown: str) -> Manifest:
 
     Raises:
         RequestError: a newer Outhaul wrote it.
-        msgspec.MsgspecError: it is none.
+        UNREADABLE: it is none (`exporters.foreign_json`).
     """
     refuse_newer(data, shown)
     return _decode_manifest(data)
@@ -96,7 +96,7 @@ def is_understood(storage: Storage, folder: str) -> bool:
     """Whether there is a manifest whose export can be told about here: a newer Outhaul's may be of another form."""
     try:
         return storage.exists(f"{folder}{MANIFEST}") and bool(manifest_head(storage, folder))
-    except (RequestError, msgspec.MsgspecError):
+    except (RequestError, *UNREADABLE):
         return False
 
 

@@ -15,10 +15,10 @@ import pytest
 
 from blocks.folder import FolderSource
 from blocks.layouts.coco_records import to_entry
-from exporters.errors import RequestError
+from exporters.errors import OuthaulError, RequestError
 from exporters.model import Mask, Media, Polygon, Unknown
 from exporters.shapes import masks
-from tests.blocks.samples import box, coco, everything, image, lay_out, pack, picture_bytes
+from tests.blocks.samples import box, coco, everything, image, lay_out, pack, picture_bytes, read_media
 from tests.fakes import layouts
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 48\n%%EndComments\n(owned) (w) file\n"
@@ -95,6 +95,17 @@ def test_a_zip_with_damaged_members(tmp_path: Path) -> None:
     (tmp_path / "set.zip").write_bytes(data)
     with pytest.raises(RequestError, match=r"instances\.json.* its archive is damaged"):
         everything(FolderSource(url=str(tmp_path / "set.zip")))
+
+
+def test_a_zip_whose_names_do_not_agree(tmp_path: Path) -> None:
+    """A member that is called otherwise in its own head, by bytes that are no text, is a damage and no crash."""
+    packed = pack(tmp_path / "set.zip", {"annotations.json": coco(image()), "images/1.png": picture_bytes(1)})
+    data = packed.read_bytes()
+    head = data.index(b"PK\x03\x04", 10)
+    packed.write_bytes(data[: head + 7] + b"\x08" + data[head + 8 :].replace(b"images/1", b"imag\xffs/1", 1))
+    source = FolderSource(url=str(packed))
+    with pytest.raises(OuthaulError, match="damaged"):
+        read_media(source, everything(source)[0].medias[0])
 
 
 def test_members_of_a_zip_lead_nowhere(tmp_path: Path) -> None:
