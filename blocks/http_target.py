@@ -14,6 +14,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks import http
+from blocks.connection_fields import CaBundle, ProxyAddress, VerifySsl
 from blocks.guard import Guard
 from blocks.http_sender import knock
 from blocks.urls import refuse_credentials, with_query, without_credentials
@@ -123,11 +124,9 @@ class HttpTarget(Block):
     timeout_seconds: float = Field(
         title="Timeout (seconds)", default=30.0, gt=0, description="Longest silence of the API before another try."
     )
-    verify_ssl: bool = Field(default=True, title="Verify SSL", description="Switch off for test systems only.")
-    ca_bundle: str = Field(default="", title="CA bundle", description="Path of a PEM file, for a private authority.")
-    proxy: SecretStr = Field(
-        default=SecretStr(""), description="Address of an HTTP proxy; empty: what the environment says (HTTPS_PROXY)."
-    )
+    verify_ssl: VerifySsl = True
+    ca_bundle: CaBundle = ""
+    proxy: ProxyAddress = SecretStr("")
     user_agent: str = Field(
         title="User agent", default="", description="What we call ourselves to the API; empty: outhaul/VERSION."
     )

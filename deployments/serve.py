@@ -144,7 +144,7 @@ def for_runs(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _start_worker(children: Children, arguments: Namespace, environment: Mapping[str, str]) -> None:
     chosen = ("--pool", POOL, "--limit", str(arguments.at_once))
-    command = [sys.executable, "-m", "prefect", "worker", "start", *chosen]
+    command = [sys.executable, "-m", "deployments.collecting", "worker", "start", *chosen]
     children.start("worker", command, for_runs(environment))
 
 
