@@ -101,7 +101,7 @@ def _from_environment(
     except ValidationError as error:
         secrets = ("api_key", "password", "proxy")
         raise RequestError(
-            f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}."
+            f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}; correct them."
         ) from None
 
 

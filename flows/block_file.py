@@ -89,7 +89,7 @@ def read_blocks(path: Path, environment: Mapping[str, str] = os.environ) -> tupl
         if found:
             wanted[found.slug] = found
     if not wanted and not problems:
-        problems.append("it describes no block.")
+        problems.append("it describes no block; describe one.")
     if problems:
         raise RequestError("\n".join(f"{path}: {problem}" for problem in problems))
     return list(wanted.values()), [f"{path}: {warning}" for warning in warnings]
@@ -126,7 +126,7 @@ class _Reading:
         try:
             TypeAdapter(BlockDocumentName).validate_python(described.get("name"))
         except ValidationError:
-            self.problems.append(f"{slug} needs a name of lower-case letters, digits and dashes.")
+            self.problems.append(f"{slug} is no name of a block; use lower-case letters, digits and dashes.")
 
     def _made(self, kind: type[Block], slug: str, fields: Mapping[Any, Any]) -> Wanted | None:
         secrets = secret_fields(kind)
@@ -144,7 +144,7 @@ class _Reading:
         try:
             return Wanted(slug, kind(**values))
         except ValidationError as error:
-            self.problems.append(f"{slug} does not take {wrong_values(error, secrets)}.")
+            self.problems.append(f"{slug} does not take {wrong_values(error, secrets)}; correct it.")
             return None
 
     def _value(self, value: Any, shown: str) -> Any:

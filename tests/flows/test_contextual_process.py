@@ -258,7 +258,9 @@ def test_a_stopped_run_takes_its_exporter_along(tmp_path: Path, plug: Plugs) -> 
     with pytest.raises(KeyboardInterrupt):
         start_and_interrupt()
     threads[0].join(10)
-    assert [str(failure) for failure in failures] == ["The run was stopped."]
+    assert [str(failure) for failure in failures] == [
+        "The run was stopped; run it again, and it goes on from what is done."
+    ]
     assert is_gone(int(pid.read_text()))
 
 
