@@ -85,7 +85,8 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
 
 def is_saved_source(text: str) -> bool:
     """Whether SOURCE is a saved block, which the Prefect API has to be asked for."""
-    return text.removeprefix(SAVED).partition("/")[0] in {source.get_block_type_slug() for source in SOURCES}
+    kind, _, name = text.removeprefix(SAVED).partition("/")
+    return bool(name) and kind in {source.get_block_type_slug() for source in SOURCES}
 
 
 def _from_environment(
