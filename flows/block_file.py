@@ -20,6 +20,8 @@ from prefect.types.names import BlockDocumentName
 from pydantic import TypeAdapter, ValidationError
 
 from blocks.saved import load_saved, prefect_api, saved_names
+from blocks.target import Target, refuse_relative
+from blocks.workspace import Workspace
 from exporters.errors import RequestError, first_line, unknown_name
 from exporters.validation import wrong_values
 from flows.commands import warn
@@ -142,10 +144,16 @@ class _Reading:
         if unknown or len(self.problems) > before:
             return None
         try:
-            return Wanted(slug, kind(**values))
+            made = kind(**values)
+            if isinstance(made, Workspace) or (isinstance(made, Target) and made.url and not made.saved_block):
+                refuse_relative(made.url, slug)
+        except RequestError as error:
+            self.problems.append(str(error))
+            return None
         except ValidationError as error:
             self.problems.append(f"{slug} does not take {wrong_values(error, secrets)}; correct it.")
             return None
+        return Wanted(slug, made)
 
     def _value(self, value: Any, shown: str) -> Any:
         """A value with variables and files put in."""

@@ -13,7 +13,7 @@ SOURCE is a saved block (idah/production), idah+https://HOST, ango+https://HOST,
 Its secrets come from the block or the environment: OUTHAUL_API_KEY, or OUTHAUL_EMAIL and OUTHAUL_PASSWORD."""
 URLS = """\
 URL is a path or anything fsspec reaches (s3://bucket/folder, with AWS_* variables), or a saved target:
-block:NAME, or block:KIND/NAME such as block:outhaul-http-target/catalogue for an API."""
+block:NAME, or where several are called so block:KIND/NAME, such as block:outhaul-s3-target/nightly."""
 STATUSES = {
     0: "all delivered",
     1: "failed",
