@@ -101,6 +101,7 @@ def test_blocks_from_a_file(
     assert DEMO_API_KEY not in prefect_database()
 
 
+ELSEWHERE = "has the path “out”, which lies elsewhere for each run; give a whole one, such as /data/exports."
 WRONG = """
 - {kind: idahh, name: a}
 - {kind: idah, name: Not A Name, fields: {url: https://x}}
@@ -132,8 +133,7 @@ def test_all_that_is_wrong_is_said_at_once(outhaul: Run, tmp_path: Path) -> None
         "idah/d does not take url: field required; correct it.",
         "the fields of outhaul-target/e are none; write name: value.",
         "outhaul-workspace/f is described twice; describe it once.",
-        "outhaul-target/g has the path “out”, which lies elsewhere for each run; give a whole one, "
-        + "such as /data/exports.",
+        f"outhaul-target/g {ELSEWHERE}",
         "block 10 is no block; give it a kind, a name and fields.",
     ]
     _, output, _ = outhaul("blocks", "list")

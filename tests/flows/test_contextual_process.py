@@ -73,7 +73,7 @@ def test_it_cannot_drown_the_log(tmp_path: Path, plug: Plugs) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("raise ValueError('API key required')", r"ValueError: API key required (export.py, line 9); correct its code."),
+        ("raise ValueError('API key required')", r"ValueError: API key required (export.py, line 9); correct its"),
         ("raise ValueError('one\\ntwo')", r"mine failed: ValueError: one (export.py, line 9); correct its code."),
         ("json.loads('{')", r"(export.py, line 9); correct its code."),
         ("context.error('no answer.')", r"mine gave up: no answer; mend that and run again."),
