@@ -20,7 +20,9 @@ STATUSES = {
     2: "the request was wrong and nothing was fetched",
     3: "delivered with entries left out under --on-error skip, or with records that an API refused",
 }
-_STATUSES = "exit status:\n" + "\n".join(f"  {status}  {said}" for status, said in STATUSES.items())
+_STATUSES = "exit status:\n" + "\n".join(
+    textwrap.fill(f"  {status}  {said}", 78, subsequent_indent=" " * 5) for status, said in STATUSES.items()
+)
 EPILOG = f"{SOURCES}\n\n{URLS}\n\n{_STATUSES}\n"
 
 
