@@ -15,7 +15,7 @@ from blocks.folder import FolderSource
 from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
 from blocks.s3_target import S3Target
-from blocks.saved import load_saved
+from blocks.saved import load_saved, saved_names
 from blocks.signing import SigningKey
 from blocks.source import Source
 from blocks.target import Target
@@ -85,7 +85,8 @@ def find_source(text: str, environment: Mapping[str, str] = os.environ) -> AnySo
 
 def is_saved_source(text: str) -> bool:
     """Whether SOURCE is a saved block, which the Prefect API has to be asked for."""
-    return text.removeprefix(SAVED).partition("/")[0] in {source.get_block_type_slug() for source in SOURCES}
+    kind, _, name = text.removeprefix(SAVED).partition("/")
+    return bool(name) and kind in {source.get_block_type_slug() for source in SOURCES}
 
 
 def _from_environment(
@@ -101,7 +102,7 @@ def _from_environment(
     except ValidationError as error:
         secrets = ("api_key", "password", "proxy")
         raise RequestError(
-            f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}."
+            f"The OUTHAUL_... variables of the environment do not take {wrong_values(error, secrets)}; correct them."
         ) from None
 
 
@@ -116,11 +117,11 @@ def _media_hosts(environment: Mapping[str, str]) -> list[str]:
 def find_target(text: str) -> AnyTarget:
     """The target that `--to` names: a URL, a path, or a saved one.
 
-    `block:NAME` is one of the kind that takes any URL, `block:KIND/NAME` of whichever; a block of Prefect's own or of
-    an integration may have a folder behind it, `block:s3-bucket/NAME/FOLDER`.
+    `block:NAME` is one of the kind that takes any URL, or else the one of another kind that is called so; a block of
+    Prefect's own or of an integration goes by its kind, and may have a folder behind it, `block:s3-bucket/NAME/FOLDER`.
 
     Raises:
-        RequestError: there is no such block, or the URL holds a password.
+        RequestError: there is no such block, or there are several, or the URL holds a password.
     """
     if not text.strip():
         raise RequestError("--to is empty; give a path, a URL, or block:NAME.")
@@ -131,10 +132,21 @@ def find_target(text: str) -> AnyTarget:
         by_kind: dict[str, type[AnyTarget]] = {one.get_block_type_slug(): one for one in TARGETS}
         if slash and kind not in by_kind:
             raise unknown_name("kind of target", kind, [*by_kind, *KINDS], where="saved blocks")
-        target: AnyTarget = load_saved(by_kind[kind] if slash else Target, name)
+        target: AnyTarget = load_saved(by_kind[kind] if slash else _kind_of(name), name)
         return target
     refuse_credentials(text)
     return Target(url=_expanded(text))
+
+
+def _kind_of(name: str) -> type[AnyTarget]:
+    """The kind that a saved target's name alone means."""
+    if name in saved_names(Target.get_block_type_slug()):
+        return Target
+    kinds = [kind for kind in TARGETS if name in saved_names(kind.get_block_type_slug())]
+    if len(kinds) > 1:
+        known = " or ".join(f"{SAVED}{kind.get_block_type_slug()}/{name}" for kind in kinds)
+        raise RequestError(f"{len(kinds)} saved targets are called {name!r}; say which: {known}.")
+    return kinds[0] if kinds else Target
 
 
 def find_workspace(text: str) -> Workspace:

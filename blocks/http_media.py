@@ -69,7 +69,7 @@ class HttpMediaReader(MediaReader):
 
     async def resume(self, media: Media, offset: int) -> AsyncGenerator[bytes, None]:
         if (media.ref, media.key) not in self._etags:
-            raise CannotResumeError(f"The media {media.id} is sent from its beginning only.")
+            raise CannotResumeError(f"The media {media.id} is sent from its beginning only; read it again.")
         async with aclosing(self.chunks(media, offset)) as chunks:
             async for chunk in chunks:
                 yield chunk
@@ -79,7 +79,9 @@ class HttpMediaReader(MediaReader):
         key = media.ref, media.key
         async with self.open(media, offset, self._etags.pop(key, "")) as answer:
             if answer.offset != offset:
-                raise CannotResumeError(f"The media {media.id} was sent from another place than it was asked for.")
+                raise CannotResumeError(
+                    f"The media {media.id} was sent from another place than it was asked for; read it again."
+                )
             if answer.is_resumable:
                 self._etags[key] = answer.etag
             async with aclosing(answer.chunks()) as chunks:

@@ -141,7 +141,9 @@ class Sender:
         if 300 <= status < 400:
             raise RequestError(f"{said}: it redirects elsewhere, which is not followed; give the address it leads to.")
         if not (400 <= status < 500 or status == MULTI_STATUS):
-            raise FatalError(f"{said}, which says neither that it took the records nor that it refused them.")
+            raise FatalError(
+                f"{said}, which says neither that it took the records nor that it refused them; check the address."
+            )
 
 
 async def knock(target: HttpTarget, address: str) -> int:

@@ -199,7 +199,7 @@ class IdahSource(Source):
             path, login = "iam/auth/login", {"email": self.email, "password": password, "cookie": False}
         else:
             raise RequestError(
-                "IDAH needs an API key, or an e-mail and a password: set OUTHAUL_API_KEY (or OUTHAUL_EMAIL and "
+                "IDAH needs an API key, or an e-mail and a password; set OUTHAUL_API_KEY (or OUTHAUL_EMAIL and "
                 "OUTHAUL_PASSWORD), or fill them into the saved block."
             )
         return Connection(

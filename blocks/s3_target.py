@@ -146,6 +146,6 @@ class S3Target(StorageTarget):
         elif self.kms_key_id and not self.encryption.startswith("aws:kms"):
             wrong = "a KMS key goes with the encryption aws:kms; choose it"
         elif len(self.tags) > 10 or not all(one.find("=") > 0 for one in self.tags):
-            wrong = "tags are ten at most, each as name=value"
+            wrong = "tags are not ten at most, each as name=value; correct them"
         if wrong:
             raise RequestError(f"The S3 target cannot be used: {wrong}.")

@@ -245,4 +245,5 @@ def find_dataset(catalog: Sequence[Dataset], wanted: str, where: str) -> Dataset
     if named:
         ids = ", ".join(dataset.id for dataset in named)
         raise RequestError(f"{len(named)} datasets in {where} are called {wanted!r}; say which by id: {ids}.")
-    raise unknown_name("dataset", wanted, [name for one in catalog for name in (one.id, one.name)], where=where)
+    names = [name for one in catalog for name in (one.id, one.name)]
+    raise unknown_name("dataset", wanted, names, where=where, if_none="ask for the right to read some")

@@ -45,7 +45,7 @@ def check() -> None:
     """Raise when this run is stopping; costs nothing otherwise."""
     stopping = _run.get()
     if stopping is not None and stopping.is_set():
-        raise FatalError("The run was stopped.")
+        raise FatalError("The run was stopped; run it again, and it goes on from what is done.")
 
 
 async def watched(work: Coroutine[None, None, T]) -> T:

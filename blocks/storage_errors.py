@@ -112,7 +112,9 @@ def _client_error(place: str, error: Exception) -> OuthaulError | None:
     if _is_of_aiohttp(error):
         return _http_error(place, error)
     if is_damage(error):
-        return RequestError(f"{place} cannot be read ({said(error)}): its archive is damaged, or of an unknown kind.")
+        return RequestError(
+            f"{place} cannot be read ({said(error)}); its archive is damaged, or of an unknown kind: make it again."
+        )
     name, module = type(error).__name__, _module(error)
     if module == "obstore":
         return _s3_error(place, name, str(error))

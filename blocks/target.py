@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from abc import ABC, abstractmethod
 from typing import Any
 
@@ -13,7 +14,7 @@ from blocks.existing import SavedPlace, existing_place
 from blocks.probing import check_writable
 from blocks.storage import Storage
 from blocks.urls import refuse_credentials
-from exporters.errors import RequestError
+from exporters.errors import RequestError, quoted
 
 
 class StorageTarget(Block, ABC):
@@ -107,8 +108,8 @@ class Target(StorageTarget):
         """Open it. What is filled in here comes before what a saved block says.
 
         Raises:
-            RequestError: the URL is of no known kind or holds a password, its backend is not installed, or there is no
-                such saved block.
+            RequestError: the URL is of no known kind or holds a password, its backend is not installed, there is no
+                such saved block, or this one is saved and its path is not a whole one.
             RetriableError: the saved block cannot be read now.
         """
         refuse_credentials(self.url)
@@ -127,4 +128,19 @@ class Target(StorageTarget):
             return existing_place(self.saved_block, self.url)
         if not self.url.strip():
             raise RequestError("The target has no URL; fill it in, or name a saved block.")
+        if self._block_document_id:
+            refuse_relative(self.url, f"The saved target {self._block_document_name}")
         return SavedPlace(self.url)
+
+
+def refuse_relative(url: str, whose: str) -> None:
+    """Raise RequestError for a path that depends on the folder one stands in.
+
+    What is saved is opened by workers, each run of which stands in a folder of its own that goes with it: what was
+    delivered there would be gone.
+    """
+    if "://" not in url and not os.path.isabs(os.path.expanduser(url)):  # noqa: PTH111, PTH117 - text, not a path yet
+        raise RequestError(
+            f"{whose} has the path {quoted(url)}, which lies elsewhere for each run; give a whole one, such as "
+            f"/data/exports."
+        )

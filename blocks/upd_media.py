@@ -70,7 +70,9 @@ class UpdMedia(MediaReader):
             raise SkippableError(media.id, "its media is not in the file, and links are not followed")
         else:
             if offset and _digest(media):
-                raise CannotResumeError(f"The media {media.id} is read from its beginning, to be checked.")
+                raise CannotResumeError(
+                    f"The media {media.id} is checked, and so read from its beginning; read it again."
+                )
             links = self._links
             async with aclosing(
                 links.resume(media, offset) if offset else _checked(links.read(media), media)

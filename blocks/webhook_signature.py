@@ -60,7 +60,9 @@ def check_signature(secrets: Sequence[bytes], headers: Mapping[str, str], body: 
     """
     message_id, timestamp = headers.get(ID, ""), headers.get(TIMESTAMP, "")
     if not _ID.fullmatch(message_id) or not timestamp.isascii() or not timestamp.isdecimal():
-        raise SignatureError(f"The headers {ID} and {TIMESTAMP} (seconds since 1970) are missing, or are not as such.")
+        raise SignatureError(
+            f"The headers {ID} and {TIMESTAMP} (seconds since 1970) are missing, or are not as such; send them."
+        )
     given = headers.get(SIGNATURE, "").split()[:MOST_SIGNATURES]
     signatures = [one.removeprefix("v1,").encode() for one in given if one.startswith("v1,")]
     # All are compared, however many match: how long it takes tells nothing.
@@ -70,9 +72,13 @@ def check_signature(secrets: Sequence[bytes], headers: Mapping[str, str], body: 
         for signature in signatures
     ]
     if not any(matches):
-        raise SignatureError("The signature is not one of this message by a secret that is known here.")
+        raise SignatureError(
+            "The signature is not one of this message by a secret that is known here; compare the secrets."
+        )
     if len(timestamp) > 12 or abs(now - int(timestamp)) > TOLERANCE_SECONDS:
-        raise SignatureError(f"The message is not from now: its time is more than {TOLERANCE_SECONDS} seconds off.")
+        raise SignatureError(
+            f"The message is not from now: its time is more than {TOLERANCE_SECONDS} seconds off; set the clock."
+        )
     return message_id
 
 

@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field
 from blocks.probing import check_writable
 from blocks.storage import Storage
 from blocks.store import Store
+from blocks.target import refuse_relative
 from blocks.urls import refuse_credentials
 from blocks.workspace_url import default_workspace_url
 
@@ -75,5 +76,7 @@ class Workspace(Block):
     def folder(self, path: str = "") -> Storage:
         """A place below it, or itself."""
         refuse_credentials(self.url)
+        if self._block_document_id:
+            refuse_relative(self.url, f"The saved workspace {self._block_document_name}")
         url = f"{self.url.rstrip('/')}/{path}" if path else self.url
         return Storage(url, self.options.get_secret_value())

@@ -33,8 +33,8 @@ class Child:
         if status is None:
             return
         last = first_line(_last_line(self.log)) if self.log else ""
-        where = f"; {self.log} says why" if self.log else ""
-        raise FatalError(f"The {self.name} has ended with status {status}{f' ({last})' if last else ''}{where}.")
+        where = f"{self.log} says why" if self.log else "look at what it printed"
+        raise FatalError(f"The {self.name} has ended with status {status}{f' ({last})' if last else ''}; {where}.")
 
 
 class Children:

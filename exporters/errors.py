@@ -99,7 +99,14 @@ class SkippableError(OuthaulError):
         self.detail = detail
 
     def __str__(self) -> str:
-        return readable(f"Entry {self.entry_id} cannot be exported: {self.detail or self.reason}.")
+        return readable(f"{self._said()}.")
+
+    def refusal(self) -> FatalError:
+        """What the user is told when the others are not to be delivered without it."""
+        return FatalError(f"{self._said()}; leave such entries out with --on-error skip.")
+
+    def _said(self) -> str:
+        return f"Entry {self.entry_id} cannot be exported: {self.detail or self.reason}"
 
 
 def quoted(name: str) -> str:
@@ -135,8 +142,13 @@ def with_kind(error: BaseException, text: str) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-def unknown_name(kind: str, given: str, known: Iterable[str], *, where: str = "") -> RequestError:
-    """The refusal of a name that does not exist, with the nearest or all of those that do."""
+def unknown_name(
+    kind: str, given: str, known: Iterable[str], *, where: str = "", if_none: str = "leave it out"
+) -> RequestError:
+    """The refusal of a name that does not exist, with the nearest or all of those that do.
+
+    `if_none` says what to do where there is none.
+    """
     names = sorted(set(known))
     given = given if len(given) <= LONGEST_NAME else f"{given[:LONGEST_NAME]}…"
     near = difflib.get_close_matches(given, names, n=1)
@@ -146,8 +158,6 @@ def unknown_name(kind: str, given: str, known: Iterable[str], *, where: str = ""
     elif names:
         shown = ", ".join(names[:12]) + (f" and {len(names) - 12} more" if len(names) > 12 else "")
         advice = f"there is: {shown}."
-    elif place:
-        advice = "it has none at all."
     else:
-        advice = "there is none."
+        advice = f"{'it has' if place else 'there is'} none at all, {if_none}."
     return RequestError(f"There is no {kind} {given!r}{place}; {advice}")

@@ -179,7 +179,7 @@ def read_options(exporter: AnyExporter, given: Mapping[str, Any]) -> ExporterOpt
         missing = missing_values(error)
         refusals += [f"The format {exporter.name} needs the option {one}; give it a value." for one in missing]
         if wrong := wrong_values(error, secrets_of(exporter.options), missing):
-            refusals.append(f"The format {exporter.name} does not take {wrong}.")
+            refusals.append(f"The format {exporter.name} does not take {wrong}; correct it.")
     if options is None or refusals:
         raise RequestError("\n".join(refusals))
     return options

@@ -140,14 +140,13 @@ class Shard(Generic[Options]):
                 without = [self._redacted_file(media, member.file) for media, member in members]
         except SkippableError as error:
             if not self._skips_faults:
-                raise FatalError(f"{error} Leave such entries out with --on-error skip.") from None
+                raise error.refusal() from None
             return left_out(entry, error.reason, is_fault=True)
         except masks.TooLargeError as error:
+            reason = "its picture is too large to be painted"
             if not self._skips_faults:
-                raise FatalError(
-                    f"Entry {entry.id} cannot be exported: {error}; leave such entries out with --on-error skip."
-                ) from None
-            return left_out(entry, "its picture is too large to be painted", is_fault=True)
+                raise SkippableError(entry.id, reason, str(error)).refusal() from None
+            return left_out(entry, reason, is_fault=True)
         except OuthaulError:
             raise
         except Exception as error:

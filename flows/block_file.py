@@ -20,6 +20,8 @@ from prefect.types.names import BlockDocumentName
 from pydantic import TypeAdapter, ValidationError
 
 from blocks.saved import load_saved, prefect_api, saved_names
+from blocks.target import Target, refuse_relative
+from blocks.workspace import Workspace
 from exporters.errors import RequestError, first_line, unknown_name
 from exporters.validation import wrong_values
 from flows.commands import warn
@@ -88,7 +90,7 @@ def read_blocks(path: Path, environment: Mapping[str, str] = os.environ) -> tupl
         if found:
             wanted[found.slug] = found
     if not wanted and not problems:
-        problems.append("it describes no block.")
+        problems.append("it describes no block; describe one.")
     if problems:
         raise RequestError("\n".join(f"{path}: {problem}" for problem in problems))
     return list(wanted.values()), [f"{path}: {warning}" for warning in warnings]
@@ -125,7 +127,7 @@ class _Reading:
         try:
             TypeAdapter(BlockDocumentName).validate_python(described.get("name"))
         except ValidationError:
-            self.problems.append(f"{slug} needs a name of lower-case letters, digits and dashes.")
+            self.problems.append(f"{slug} is no name of a block; use lower-case letters, digits and dashes.")
 
     def _made(self, kind: type[Block], slug: str, fields: Mapping[Any, Any]) -> Wanted | None:
         secrets = secret_fields(kind)
@@ -141,10 +143,16 @@ class _Reading:
         if unknown or len(self.problems) > before:
             return None
         try:
-            return Wanted(slug, kind(**values))
-        except ValidationError as error:
-            self.problems.append(f"{slug} does not take {wrong_values(error, secrets)}.")
+            made = kind(**values)
+            if isinstance(made, Workspace) or (isinstance(made, Target) and made.url and not made.saved_block):
+                refuse_relative(made.url, slug)
+        except RequestError as error:
+            self.problems.append(str(error))
             return None
+        except ValidationError as error:
+            self.problems.append(f"{slug} does not take {wrong_values(error, secrets)}; correct it.")
+            return None
+        return Wanted(slug, made)
 
     def _value(self, value: Any, shown: str) -> Any:
         """A value with variables and files put in."""

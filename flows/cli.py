@@ -18,7 +18,7 @@ from flows.cli_blocks import add_blocks
 from flows.cli_develop import add_ango_plugin, add_plugin, add_sandbox
 from flows.cli_doctor import add_completion, add_doctor
 from flows.cli_export import add_demo, add_export, add_workspace
-from flows.cli_parts import EPILOG, add_command
+from flows.cli_parts import EPILOG, Parser, add_command
 from flows.cli_serve import add_serve
 
 FAILED, WRONG_REQUEST, INTERRUPTED = 1, 2, 130
@@ -132,12 +132,7 @@ def _interruptible() -> Any:
 
 def make_parser() -> argparse.ArgumentParser:
     """All commands with what they take; `flows.completion` goes by it too."""
-    parser = argparse.ArgumentParser(
-        prog="outhaul",
-        description="Haul annotated datasets out of labelling platforms.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = Parser(prog="outhaul", description="Haul annotated datasets out of labelling platforms.", epilog=EPILOG)
     parser.add_argument("--version", action="version", version=f"outhaul {version_of('outhaul')}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     add_export(commands)

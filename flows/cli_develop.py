@@ -45,7 +45,7 @@ def add_sandbox(commands: Any) -> None:
         "drop=0.1: of what plug-ins say, with their connection (ango)",
     )
     command.add_argument(
-        "--rest-plugin", metavar="URL", default="", help="where a plug-in in REST mode is called on Run (ango)"
+        "--rest-plugin", metavar="ADDRESS", default="", help="where a plug-in in REST mode is called on Run (ango)"
     )
 
 

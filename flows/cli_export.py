@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.cli_parts import add_command, add_workspace_option, between
+from flows.cli_parts import EPILOG, add_command, add_workspace_option, between
 
 
 def add_export(commands: Any) -> None:
     command = add_command(commands, "export", "Export datasets and deliver them as one package.")
+    command.epilog = EPILOG
     again: dict[str, Any] = {"action": "append", "default": [], "metavar": "NAME=VALUE"}
     command.add_argument("source", metavar="SOURCE")
     command.add_argument(

@@ -55,11 +55,14 @@ def run(job: Job, wire: Wire) -> End:
     except Rescheduled as ended:
         return Delayed(ended.after)
     except Failed as ended:
-        return Broke(f"The exporter {job.exporter} gave up: {_line(ended)}.", traceback.format_exc())
+        return Broke(
+            f"The exporter {job.exporter} gave up: {_line(ended)}; mend that and run again.", traceback.format_exc()
+        )
     except RetriableError as error:
         return Broke(str(error), traceback.format_exc(), is_passing=True, delay_seconds=error.delay_seconds)
     except BaseException as error:  # noqa: BLE001 - whatever it is, the run has to hear of it
-        said = f"{_said(error)}{_place(error, exporter)}"
+        advice = "" if isinstance(error, OuthaulError) else "; correct its code"
+        said = f"{_said(error)}{_place(error, exporter)}{advice}"
         return Broke(f"The exporter {job.exporter} failed: {said}.", traceback.format_exc())
 
 

@@ -193,11 +193,13 @@ class Download:
                 return
             size = arrived.size
             arrived.start_over()
-            raise IncompleteError(f"{size} bytes of {self._media.name!r} arrived, not {self._media.size}.")
+            raise IncompleteError(
+                f"{size} bytes of {self._media.name!r} arrived, not {self._media.size}; try again later."
+            )
         if arrived.has_its_end is False and await asyncio.to_thread(arrived.is_cut_off):
             self._ends.append(arrived.size)
             arrived.start_over()
-            raise IncompleteError(f"{self._media.name!r} ends before its picture does.")
+            raise IncompleteError(f"{self._media.name!r} ends before its picture does; try again later.")
 
     def _is_whole_after_all(self, arrived: Arrived) -> bool:
         """Whether this is all of the file, though it is not as long as announced."""

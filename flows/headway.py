@@ -55,7 +55,7 @@ class Headway:
     def check(self) -> None:
         """Raise when the run is over: its flow was stopped, or is gone."""
         if not self._store.storage.exists(self._run):
-            raise FatalError("The run was stopped.")
+            raise FatalError("The run was stopped; run it again, and it goes on from what is done.")
 
     def _name(self, number: int) -> str:
         return f"{self._prefix}_{number}"

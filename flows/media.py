@@ -14,7 +14,7 @@ from blocks.catalog import AnySource
 from blocks.source import MediaReader
 from blocks.store import Store, media_key
 from blocks.workspace import Workspace
-from exporters import FatalError, RetriableError, SkippableError
+from exporters import RetriableError, SkippableError
 from exporters.errors import quoted
 from exporters.model import Media
 from flows import progress
@@ -210,8 +210,8 @@ class Fetching:
             raise self._failed[first]
         if self._plan.request.on_error == "fail":
             raise RetriableError(
-                f"Entry {entry_id} cannot be exported, because its media {quoted(media.name)} keeps failing: "
-                f"{self._failed[first].message} Leave such entries out with --on-error skip."
+                f"Entry {entry_id} cannot be exported, because its media {quoted(media.name)} keeps failing "
+                f"({self._failed[first].message.rstrip('.')}); leave such entries out with --on-error skip."
             )
         for index in self._failed:
             self._miss(index, "its media keeps failing on its way")
@@ -229,6 +229,5 @@ class Fetching:
     def _miss(self, index: int, reason: str) -> None:
         entry_id, media = self._wanted[index]
         if self._plan.request.on_error == "fail":
-            refused = SkippableError(entry_id, reason, f"{reason} ({quoted(media.name)})")
-            raise FatalError(f"{refused} Leave such entries out with --on-error skip.")
+            raise SkippableError(entry_id, reason, f"{reason} ({quoted(media.name)})").refusal()
         self._found[index] = Outcome(ref=media.ref, key=media.key, missing=reason)

@@ -74,7 +74,9 @@ def _answer(question: str, given: str | None, default: str, choices: list[str] |
     try:  # on standard error, because standard output is for the outcome
         return Prompt.ask(question, default=default, choices=choices, console=Console(stderr=True))
     except (EOFError, KeyboardInterrupt):
-        raise RequestError("The questions were not answered to the end; nothing was written.") from None
+        raise RequestError(
+            "The questions were not answered to the end, and nothing was written; run it again."
+        ) from None
 
 
 def _shown(paths: Sequence[Path]) -> list[str]:

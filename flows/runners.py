@@ -58,7 +58,7 @@ def read_runner(text: str) -> Runner:
     if equals:
         raise RequestError(
             f"The runner {kind} takes a number of processes, or an address that begins with "
-            f"{' or '.join(ADDRESSES[kind])}, not {value!r}."
+            f"{' or '.join(ADDRESSES[kind])}, not {value!r}; give one of them."
         )
     return Runner(kind, processes=os.cpu_count() or 1)
 

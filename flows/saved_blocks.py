@@ -58,7 +58,7 @@ def find_slug(text: str) -> str:
             raise unknown_name("kind of block", kind, [*BY_KIND, *KINDS])
         names = saved_names(kind)
         if name not in names:
-            raise unknown_name(f"saved block {kind}", name, names, where="the Prefect API")
+            raise unknown_name(f"saved block {kind}", name, names, where="the Prefect API", if_none="make one")
         return text
     found = [f"{kind}/{text}" for kind in BY_KIND if text in saved_names(kind)]
     if len(found) > 1:

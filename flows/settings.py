@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,11 +23,16 @@ _DEFAULTS = {
     "DO_NOT_TRACK": "1",
 }
 
+_AT_THE_END = ("APILogWorker", "EventsWorker")
+"""Loggers of what sends logs and events while a command ends. They warn that they have not sent all yet; they will."""
+
 
 def prepare(workspace: str) -> None:
     """Set what is not set; results of tasks are kept in the workspace, where what they point to lies too."""
     for name, value in _DEFAULTS.items():
         os.environ.setdefault(name, value)
+    for name in _AT_THE_END:
+        logging.getLogger(name).setLevel(logging.ERROR)
     if "://" not in workspace and not workspace.startswith("block:"):
         results = Path(workspace).expanduser().absolute() / "results"
         os.environ.setdefault("PREFECT_RESULTS_LOCAL_STORAGE_PATH", str(results))

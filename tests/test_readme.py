@@ -155,7 +155,7 @@ def test_blocks_are_made_and_used_as_written(tmp_path: Path, shell: dict[str, st
 
     assert "idah/production: created\nouthaul-target/nightly: created\n" in output
     assert "idah/production: 1 dataset can be read: " in output
-    assert "outhaul-target/nightly: out/nightly can be written to." in output
+    assert f"outhaul-target/nightly: {tmp_path}/out/nightly can be written to." in output
     assert len(list((tmp_path / "out" / "nightly" / "street").glob("*/receipt.json"))) == 1
 
 

@@ -198,7 +198,7 @@ class AngoSource(Source):
         if "@" in self.url.partition("://")[2].split("/")[0]:
             raise RequestError("The address of Ango Hub holds a user name or password; take it out.")
         if not key:
-            raise RequestError("Ango Hub needs an API key: set OUTHAUL_API_KEY, or fill it into the saved block.")
+            raise RequestError("Ango Hub needs an API key; set OUTHAUL_API_KEY, or fill it into the saved block.")
         if not key.isascii() or not key.isprintable():
             raise RequestError("The API key of Ango Hub has characters that no key has; copy it again.")
         return Connection(

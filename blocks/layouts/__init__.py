@@ -53,11 +53,13 @@ def recognised(folder: Folder) -> Layout:
         return found
     if folder.only_file:
         raise RequestError(
-            f"{folder.shown} is no COCO file: neither images nor annotations are in it; nor is it a file of "
-            f"Datumaro, Label Studio or CVAT."
+            f"{folder.shown} is no COCO file, for neither images nor annotations are in it, nor is it one of Datumaro, "
+            f"Label Studio or CVAT; check the path."
         )
     *most, last = (layout.sought for layout in LAYOUTS)
-    raise RequestError(f"{folder.shown} holds no dataset that is known here: neither {', '.join(most)}, nor {last}.")
+    raise RequestError(
+        f"{folder.shown} holds no dataset that is known here: neither {', '.join(most)}, nor {last}; check the path."
+    )
 
 
 def _found(folder: Folder) -> Layout | None:

@@ -112,7 +112,7 @@ def _refuse_unless_lists(opener: Opener, shown: str) -> None:
     with translated(shown), opener() as handle:
         for prefix, event, _ in ijson.parse(Shallow(handle), use_float=True):
             if prefix in ("images", "annotations") and event not in ("start_array", "end_array"):
-                raise RequestError(f"{shown} is not COCO: its {prefix} are no list.")
+                raise RequestError(f"{shown} is not COCO: its {prefix} are no list; correct it there.")
 
 
 def _number_for_zero(db: sqlite3.Connection) -> int | None:
@@ -147,7 +147,7 @@ def _items(opener: Opener, prefix: str, shown: str) -> Iterator[dict[str, Any]]:
         try:
             for item in ijson.items(Shallow(handle), prefix, use_float=True):
                 if not isinstance(item, dict):
-                    raise RequestError(f"{shown} is not COCO: {prefix} must be objects.")
+                    raise RequestError(f"{shown} is not COCO: {prefix} must be objects; correct it there.")
                 yield item
         except UNSOUND as error:
             raise unsound(error, shown) from None

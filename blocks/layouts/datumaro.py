@@ -85,7 +85,8 @@ class DatumaroLayout(Layout):
         records = item.get("annotations", [])
         if not id_ or not isinstance(records, list) or not all(isinstance(one, dict) for one in records):
             raise RequestError(
-                f"{self.folder.shown_file(_file(dataset))} has an item without an id or a list of annotations."
+                f"{self.folder.shown_file(_file(dataset))} has an item without an id or a list of annotations; "
+                f"every one needs both."
             )
         image = mapping(item.get("image"))
         path = text(image.get("path")) or ""

@@ -62,7 +62,9 @@ class JsonlLayout(Layout):
             msgspec.json.decode(line)  # all of it: records are kept as they are, and opened later
             entry = decode_entry(line)
         except UNREADABLE as error:
-            raise RequestError(f"{self.folder.shown}: a line of {ENTRIES} is not an entry ({error}).") from None
+            raise RequestError(
+                f"{self.folder.shown}: a line of {ENTRIES} is not an entry ({error}); export it again."
+            ) from None
 
         def found(one: Media) -> Media:
             if media == "none":
@@ -79,7 +81,9 @@ class JsonlLayout(Layout):
             check_levels(line)
             return decode_dataset(line)
         except UNREADABLE as error:
-            raise RequestError(f"{self.folder.shown}: a line of {DATASETS} is not a dataset ({error}).") from None
+            raise RequestError(
+                f"{self.folder.shown}: a line of {DATASETS} is not a dataset ({error}); export it again."
+            ) from None
 
     def _refuse_newer(self) -> None:
         """What a newer version has put into an entry would be lost without a word; the manifest beside it says so."""
@@ -99,4 +103,6 @@ class JsonlLayout(Layout):
         try:
             return _decode_line(line)
         except UNREADABLE as error:
-            raise RequestError(f"{self.folder.shown}: a line of {ENTRIES} is not an entry ({error}).") from None
+            raise RequestError(
+                f"{self.folder.shown}: a line of {ENTRIES} is not an entry ({error}); export it again."
+            ) from None

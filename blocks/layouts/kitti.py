@@ -140,7 +140,9 @@ class KittiLayout(Layout):
         try:
             lines = [mapping(parsed(line)) for line in self._rows(path)] if path else []
         except UNREADABLE as error:
-            raise RequestError(f"{self.folder.shown_file(path)} is no sound JSON ({error}).") from None
+            raise RequestError(
+                f"{self.folder.shown_file(path)} is no sound JSON ({error}); correct it there."
+            ) from None
         return {str(line.get("number")): line for line in lines}
 
 

@@ -46,7 +46,7 @@ def _values(folder: Folder, path: str, size: tuple[int, int]) -> NDArray[np.uint
                 return np.asarray(picture).astype(np.uint16)
             red, green, blue = np.moveaxis(np.asarray(picture.convert("RGB")).astype(np.uint32), 2, 0)
     except ValueError as error:
-        raise RequestError(f"{shown} is no picture that can be read ({error}).") from None
+        raise RequestError(f"{shown} is no picture that can be read ({error}); put a whole one there.") from None
     colors, places = np.unique(red << 16 | green << 8 | blue, return_inverse=True)
     known = np.array([_COLORS.get(color, _OF_NO_OBJECT) for color in colors.tolist()], np.uint16)
     return known[places].reshape(size[::-1])

@@ -77,7 +77,7 @@ class _Target:
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         self._depth += 1
         if self._depth > _DEEPEST:
-            raise _RefusedError(f"its elements are nested more than {_DEEPEST} deep")
+            raise _RefusedError(f"its elements are nested more than {_DEEPEST} deep; make it flatter")
         self.root = self.root or tag
         if self._depth >= self._wanted:
             self._builder.start(tag, attributes)

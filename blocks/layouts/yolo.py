@@ -128,14 +128,16 @@ class YoloLayout(Layout):
 
     def _annotation(self, row: str, size: tuple[int, int] | None, id_: str, where: str) -> Annotation:
         if size is None:
-            raise RequestError(f"{where}: its picture cannot be read, so nobody knows where its objects lie.")
+            raise RequestError(
+                f"{where}: its picture cannot be read, so nobody knows where its objects lie; put a whole one there."
+            )
         fields = row.split()
         try:
             number, values = _whole(fields[0]), [finite(value) for value in fields[1:]]
         except ValueError:
             raise RequestError(f"{where} is no row of numbers; a row is a class and coordinates.") from None
         if number not in self._settings.names:
-            raise RequestError(f"{where} has the class {number}, which {self._file} does not name.")
+            raise RequestError(f"{where} has the class {number}, which {self._file} does not name; add its name there.")
         shape = self._shape(values, size)
         if shape is None:
             is_scored = self._shape(values[:-1], size) is not None

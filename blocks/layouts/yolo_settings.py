@@ -45,7 +45,8 @@ class Settings:
             case [int(count), 2 | 3 as dimensions] if 0 < count <= _MOST:
                 return count, dimensions
         raise RequestError(
-            f"{self._folder.shown_file(self._file)}: kpt_shape should be how many points there are, and 2 or 3."
+            f"{self._folder.shown_file(self._file)}: kpt_shape is not how many points there are, and 2 or 3; "
+            f"write it so, such as [17, 3]."
         )
 
     @cached_property
@@ -140,4 +141,6 @@ class Settings:
             return mapping(yaml.safe_load(self._folder.read_text(self._file)))
         except (yaml.YAMLError, ValueError, RecursionError) as error:
             said = str(error).replace("\n", " ")[:120]
-            raise RequestError(f"{self._folder.shown_file(self._file)} is no sound YAML ({said}).") from None
+            raise RequestError(
+                f"{self._folder.shown_file(self._file)} is no sound YAML ({said}); correct it there."
+            ) from None

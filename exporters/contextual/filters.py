@@ -42,7 +42,7 @@ class Filter:
     def __init__(self, kind: Kind, where: Where) -> None:
         """Raise RequestError for an operator that does not exist, or a value that is none of its kind."""
         if not isinstance(where, Mapping):
-            raise RequestError(f"A filter is a mapping such as {{'status': 'completed'}}, not {where!r}.")
+            raise RequestError(f"A filter is a mapping such as {{'status': 'completed'}}, not {where!r}; give one.")
         self._kind = kind
         self._tests = [(*_split(str(name)), wanted) for name, wanted in where.items()]
         for name, operation, wanted in self._tests:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from exporters.contextual.books import Books
 from exporters.contextual.source import RecordSource
-from exporters.errors import FatalError, SkippableError
+from exporters.errors import SkippableError
 
 
 class Passage:
@@ -33,5 +33,4 @@ class Passage:
     def refuse_fault(self, entry_id: str, reason: str, detail: str = "") -> None:
         """Raise unless the run goes on without entries that something is wrong with."""
         if not self.skips_faults:
-            fault = SkippableError(entry_id, reason, detail)
-            raise FatalError(f"{fault} Leave such entries out with --on-error skip.")
+            raise SkippableError(entry_id, reason, detail).refusal()

@@ -40,5 +40,7 @@ def _init(named: Any) -> Init:
         return lambda context: context.register_exports(None, named)
     init: Init | None = getattr(named, "init", None) if isinstance(named, ModuleType) else named
     if not callable(init):
-        raise FatalError("it is neither an exporter nor a function init(context), nor a module that has one")
+        raise FatalError(
+            "it is neither an exporter nor a function init(context), nor a module that has one; name one of them"
+        )
     return init

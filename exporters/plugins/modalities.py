@@ -63,7 +63,7 @@ def read_modalities(given: object) -> Modalities:
     if not selectors or not all(map(_is_selector, selectors)):
         raise FatalError(
             f"Modalities are a name such as 'image', a compiled pattern such as re.compile('.*'), or a list of both, "
-            f"and not {given!r}."
+            f"and not {given!r}; give one of them."
         )
     return Modalities(selectors)
 

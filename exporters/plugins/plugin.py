@@ -66,7 +66,9 @@ class PluginContext:
             if one.exporter.name == name:
                 return one.given
         registered = [one.exporter.name for one in self.registrations]
-        raise unknown_name("exporter", name, registered, where=f"the plug-in {self.plugin.name}")
+        raise unknown_name(
+            "exporter", name, registered, where=f"the plug-in {self.plugin.name}", if_none="register one"
+        )
 
     def register_exports(self, modalities: object, exporter: type[Any]) -> None:
         """Offer an exporter for modalities: a name, a compiled pattern, a list of both, or None for any.

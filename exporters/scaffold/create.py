@@ -96,6 +96,7 @@ def create_plugin(plugin: NewPlugin, parent: Path) -> list[Path]:
             "export.py": exporter.source(),
             f"test_{exporter.identifier}_sync.py": _filled("test_sync.py", words),
             f"test_{exporter.identifier}_export.py": _filled(f"test_export_{exporter.pattern}.py", words),
+            "pytest.ini": _filled("pytest.ini", words),
             "README.md": _filled("README.md", words),
         },
         is_new=True,

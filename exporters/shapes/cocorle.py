@@ -40,7 +40,7 @@ def decompress(text: str) -> tuple[int, ...]:
     for character in text.encode():
         group = character - 48
         if not 0 <= group < 64 or shift > LONGEST_BITS:
-            raise FatalError(f"The run lengths {text[:40]!r} are none that a picture has; the mask cannot be read.")
+            raise FatalError(f"The run lengths {text[:40]!r} are none that a picture has; draw the mask again.")
         value |= (group & 0x1F) << shift
         shift += 5
         more = bool(group & 0x20)
@@ -50,5 +50,5 @@ def decompress(text: str) -> tuple[int, ...]:
             counts.append(value + counts[-2] if len(counts) > 2 else value)
             value = shift = 0
     if more:
-        raise FatalError(f"The run lengths {text[:40]!r} end in the middle of a run; the mask cannot be read.")
+        raise FatalError(f"The run lengths {text[:40]!r} end in the middle of a run; draw the mask again.")
     return tuple(counts)

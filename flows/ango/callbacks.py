@@ -87,7 +87,7 @@ def call(plugin: ExportPlugin, event: dict[str, Any], rows: Rows, logger: Callba
         raise
     except (Exception, SystemExit, asyncio.CancelledError) as error:
         said = logger.hidden(describe(error))
-        raise FatalError(f"The callback failed: {said}{_place(error, callback)}.") from error
+        raise FatalError(f"The callback failed: {said}{_place(error, callback)}; correct the script.") from error
     return product_of(returned, folder)
 
 

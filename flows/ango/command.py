@@ -47,7 +47,9 @@ def ango_plugin_command(arguments: Namespace) -> tuple[int, str, dict[str, Any]]
 
     plugin_id, secret = os.environ.get(PLUGIN_ID, ""), os.environ.get(PLUGIN_SECRET, "")
     if not plugin_id or not secret:
-        raise RequestError(f"Set {PLUGIN_ID} and {PLUGIN_SECRET} to what the hub shows of the plug-in.")
+        raise RequestError(
+            f"Nobody says which plug-in this is; set {PLUGIN_ID} and {PLUGIN_SECRET} to what the hub shows of it."
+        )
     registry.get(arguments.exporter)
     if arguments.deployment and not (arguments.source and arguments.to):
         raise RequestError(

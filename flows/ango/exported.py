@@ -20,7 +20,7 @@ from blocks.catalog import AnyTarget, find_source, find_target, find_workspace
 from blocks.documents import RECEIPT
 from blocks.storage import Storage
 from blocks.target import StorageTarget
-from exporters.errors import FatalError, RequestError, RetriableError
+from exporters.errors import FatalError, RequestError, RetriableError, first_line
 from exporters.validation import wrong_values
 from flows import progress
 from flows.ango.asked import Asked
@@ -171,8 +171,8 @@ def _why(state: State[Any]) -> str:
     """What a run ended with, as a sentence; Prefect puts its own words and the kind of an error in front of ours."""
     message = (state.message or "").removeprefix("Flow run encountered an exception: ")
     ours = re.fullmatch(r"(?:Request|Retriable|Fatal|Skippable)Error: (.*)", message, re.DOTALL)
-    said = message or "its log in Prefect says why"
-    return ours[1] if ours else f"The run has {str(state.name).lower()}: {said}"
+    said = f" ({first_line(message)})" if message else ""
+    return ours[1] if ours else f"The run has {str(state.name).lower()}{said}; look into its log in Prefect."
 
 
 def _parcel(storage: Storage, folder: str) -> Parcel:

@@ -9,7 +9,9 @@ import pytest
 
 from blocks.catalog import BLOCKS, SOURCES, find_source, find_target, find_workspace
 from blocks.folder import FolderSource
+from blocks.http_target import HttpTarget
 from blocks.idah import IdahSource
+from blocks.s3_target import S3Target
 from blocks.source import find_dataset, parse_where
 from blocks.target import Target
 from blocks.workspace import Workspace
@@ -208,6 +210,32 @@ def test_saved_blocks_are_found() -> None:
     assert find_target(f"block:{name}").url == find_target(f"block:outhaul-target/{name}").url == "s3://bucket/exports"
     for text in (f"block:{name}", f"block:outhaul-workspace/{name}"):
         assert find_workspace(text).url == "s3://bucket/workspace"
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_a_saved_target_goes_by_its_name_whatever_its_kind() -> None:
+    """A name alone means the only target of it; one that takes any URL goes first, others have to be told apart."""
+    name = f"test-{os.urandom(4).hex()}"
+    HttpTarget(url="https://api.example.org/{entry}").save(name)
+    assert isinstance(find_target(f"block:{name}"), HttpTarget)
+    S3Target(bucket="exports").save(name)
+    with pytest.raises(RequestError, match=f"say which: block:outhaul-.*/{name} or block:outhaul-.*/{name}"):
+        find_target(f"block:{name}")
+    Target(url="s3://bucket/exports").save(name)
+    assert isinstance(find_target(f"block:{name}"), Target)
+
+
+@pytest.mark.usefixtures("prefect_api")
+def test_what_is_saved_lies_at_a_whole_path() -> None:
+    """A worker's run stands in a folder that goes with it: what would be delivered there is refused before."""
+    name = f"test-{os.urandom(4).hex()}"
+    assert Target(url="out").storage().shown == "out"
+    Target(url="out").save(name)
+    Workspace(url="work").save(name)
+    with pytest.raises(RequestError, match=rf"The saved target {name} has the path “out”, .*; give a whole one"):
+        find_target(f"block:{name}").check_writable()
+    with pytest.raises(RequestError, match=rf"The saved workspace {name} has the path “work”, .*; give a whole one"):
+        find_workspace(f"block:{name}").open()
 
 
 @pytest.mark.usefixtures("prefect_api")

@@ -270,7 +270,7 @@ def test_waiting_can_be_interrupted(local: Store) -> None:
         with pytest.raises(KeyboardInterrupt):
             start_and_interrupt()
         threads[0].join(10)
-        assert failures == ["The run was stopped."]
+        assert failures == ["The run was stopped; run it again, and it goes on from what is done."]
         assert len(local.storage.files()) == 1
 
 

@@ -97,8 +97,11 @@ def test_unknown_name_comes_with_all_there_are() -> None:
 def test_unknown_name_where_there_is_none() -> None:
     """Where nothing can be chosen the refusal says so, and where that is."""
     text = str(unknown_name("option", "size", [], where="the format json"))
-    assert text == "There is no option 'size' in the format json; it has none at all."
-    assert str(unknown_name("dataset", "d", [])) == "There is no dataset 'd'; there is none."
+    assert text == "There is no option 'size' in the format json; it has none at all, leave it out."
+    assert (
+        str(unknown_name("dataset", "d", [], if_none="make one"))
+        == "There is no dataset 'd'; there is none at all, make one."
+    )
 
 
 def test_unknown_name_comes_with_each_name_once() -> None:

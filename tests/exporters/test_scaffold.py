@@ -43,6 +43,7 @@ def test_a_new_plugin_has_all_it_needs(tmp_path: Path) -> None:
         "README.md",
         "export.py",
         "manifest.json",
+        "pytest.ini",
         "sync.py",
         "test_damage_report_export.py",
         "test_damage_report_sync.py",
@@ -79,6 +80,17 @@ def test_generated_tests_pass_at_once(tmp_path: Path) -> None:
     for pattern in PATTERNS:
         files = contents(tmp_path / f"my-{pattern}")
         assert len([name for name in files if name.startswith("test_")]) == 3
+
+
+def test_generated_tests_pass_within_another_project(tmp_path: Path) -> None:
+    """Settings that a project around the plug-in has for its own tests are not those of the plug-in's."""
+    around = '[tool.pytest.ini_options]\nno_such_option = 1\naddopts = "--no-such-flag"\n'
+    (tmp_path / "pyproject.toml").write_text(around)
+    process = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", "-p", "no:cacheprovider", create(tmp_path).name],
+        cwd=tmp_path, env={**os.environ, "OUTHAUL_PLUGINS": ""}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert process.returncode == 0, process.stdout + process.stderr
 
 
 def test_what_an_author_writes_is_typed(tmp_path: Path) -> None:

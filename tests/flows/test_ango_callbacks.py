@@ -337,13 +337,16 @@ def reads(data: Any) -> Any:
 @pytest.mark.parametrize(
     ("callback", "said"),
     [
-        (fails, "ValueError: invalid literal for int() with base 10: 'twelve' (test_ango_callbacks.py, line {})."),
-        (fails_later, "KeyError: 'task' (test_ango_callbacks.py, line {})."),
-        (leaves, "it called sys.exit(3) (test_ango_callbacks.py, line {})."),
-        (tells_the_key, "RuntimeError: GET /v2 with ... failed (test_ango_callbacks.py, line {})."),
+        (
+            fails,
+            "ValueError: invalid literal for int() with base 10: 'twelve' (test_ango_callbacks.py, line {})",
+        ),
+        (fails_later, "KeyError: 'task' (test_ango_callbacks.py, line {})"),
+        (leaves, "it called sys.exit(3) (test_ango_callbacks.py, line {})"),
+        (tells_the_key, "RuntimeError: GET /v2 with ... failed (test_ango_callbacks.py, line {})"),
         (
             reads,
-            "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (test_ango_callbacks.py, line {}).",
+            "JSONDecodeError: Expecting value: line 1 column 1 (char 0) (test_ango_callbacks.py, line {})",
         ),
     ],
 )
@@ -351,7 +354,10 @@ def test_callbacks_that_fail(tmp_path: Path, callback: Any, said: str) -> None:
     """What went wrong, and where in the script, is one sentence without keys; the exception itself is its cause."""
     with pytest.raises(FatalError) as caught:
         called(callback, tmp_path)
-    assert str(caught.value) == "The callback failed: " + said.format(callback.__code__.co_firstlineno + 1)
+    assert (
+        str(caught.value)
+        == f"The callback failed: {said.format(callback.__code__.co_firstlineno + 1)}; correct the script."
+    )
     assert caught.value.__cause__ is not None
     assert caught.value.__cause__.__traceback__ is not None
 

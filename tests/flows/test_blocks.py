@@ -101,6 +101,7 @@ def test_blocks_from_a_file(
     assert DEMO_API_KEY not in prefect_database()
 
 
+ELSEWHERE = "has the path “out”, which lies elsewhere for each run; give a whole one, such as /data/exports."
 WRONG = """
 - {kind: idahh, name: a}
 - {kind: idah, name: Not A Name, fields: {url: https://x}}
@@ -110,28 +111,30 @@ WRONG = """
 - {kind: outhaul-target, name: e, fields: [url]}
 - {kind: outhaul-workspace, name: f}
 - {kind: outhaul-workspace, name: f}
+- {kind: outhaul-target, name: g, fields: {url: out}}
 - just a text
 """
 
 
 def test_all_that_is_wrong_is_said_at_once(outhaul: Run, tmp_path: Path) -> None:
-    """A file with ten mistakes is refused with ten lines, and nothing of it is saved."""
+    """A file with twelve mistakes is refused with twelve lines, and nothing of it is saved."""
     file = tmp_path / "blocks.yaml"
     file.write_text(WRONG)
     status, _, errors = outhaul("blocks", "create", str(file))
     assert status == 2
     assert [line.removeprefix(f"outhaul: {file}: ") for line in errors.splitlines()] == [
         "There is no kind of block 'idahh'; did you mean 'idah'?",
-        "idah/Not A Name needs a name of lower-case letters, digits and dashes.",
+        "idah/Not A Name is no name of a block; use lower-case letters, digits and dashes.",
         "There is no field 'urll' in idah/b; did you mean 'url'?",
         "api_key of idah/b is taken from the variable NOT_SET, which is not set; set it.",
         "ca_bundle of idah/b is taken from the file nowhere.pem, which cannot be read; check it.",
         "There is no part 'notes' in idah/c; there is: fields, kind, name.",
-        "idah/c does not take connections='many': input should be a valid integer.",
-        "idah/d does not take url: field required.",
+        "idah/c does not take connections='many': input should be a valid integer; correct it.",
+        "idah/d does not take url: field required; correct it.",
         "the fields of outhaul-target/e are none; write name: value.",
         "outhaul-workspace/f is described twice; describe it once.",
-        "block 9 is no block; give it a kind, a name and fields.",
+        f"outhaul-target/g {ELSEWHERE}",
+        "block 10 is no block; give it a kind, a name and fields.",
     ]
     _, output, _ = outhaul("blocks", "list")
     assert "outhaul-workspace/f" not in output.splitlines()

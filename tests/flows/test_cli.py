@@ -252,7 +252,7 @@ def test_a_broken_picture_is_no_picture(
 
     status, _, errors = outhaul(*arguments)
     assert status == 1
-    assert "Entry 2 cannot be exported: its picture cannot be read (“broken.jpg”, 17 bytes). Leave such" in errors
+    assert "Entry 2 cannot be exported: its picture cannot be read (“broken.jpg”, 17 bytes); leave such" in errors
     assert errors.count("\n") == 1
     status, output, _ = outhaul(*arguments, "--on-error", "skip")
     assert status == 3

@@ -73,12 +73,12 @@ def test_it_cannot_drown_the_log(tmp_path: Path, plug: Plugs) -> None:
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("raise ValueError('API key required')", r"mine failed: ValueError: API key required (export.py, line 9)."),
-        ("raise ValueError('one\\ntwo')", r"mine failed: ValueError: one (export.py, line 9)."),
-        ("json.loads('{')", r"(export.py, line 9)."),
-        ("context.error('no answer.')", r"mine gave up: no answer."),
-        ("sys.exit('enough')", r"mine failed: it called sys.exit('enough') (export.py, line 9)."),
-        ("raise KeyboardInterrupt", r"mine failed: KeyboardInterrupt (export.py, line 9)."),
+        ("raise ValueError('API key required')", r"ValueError: API key required (export.py, line 9); correct its"),
+        ("raise ValueError('one\\ntwo')", r"mine failed: ValueError: one (export.py, line 9); correct its code."),
+        ("json.loads('{')", r"(export.py, line 9); correct its code."),
+        ("context.error('no answer.')", r"mine gave up: no answer; mend that and run again."),
+        ("sys.exit('enough')", r"mine failed: it called sys.exit('enough') (export.py, line 9); correct its code."),
+        ("raise KeyboardInterrupt", r"mine failed: KeyboardInterrupt (export.py, line 9); correct its code."),
         ("def f(): f()\nf()", r"mine failed: RecursionError: maximum recursion depth exceeded"),
         ("input()", r"mine failed: EOFError"),
         ("x = bytearray(1 << 60)", r"mine failed: MemoryError"),
@@ -258,7 +258,9 @@ def test_a_stopped_run_takes_its_exporter_along(tmp_path: Path, plug: Plugs) -> 
     with pytest.raises(KeyboardInterrupt):
         start_and_interrupt()
     threads[0].join(10)
-    assert [str(failure) for failure in failures] == ["The run was stopped."]
+    assert [str(failure) for failure in failures] == [
+        "The run was stopped; run it again, and it goes on from what is done."
+    ]
     assert is_gone(int(pid.read_text()))
 
 

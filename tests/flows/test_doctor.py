@@ -108,6 +108,15 @@ def test_an_api_that_is_down(outhaul: Run, platform: Platform) -> None:
     assert found["target out"].state is State.OK
 
 
+@pytest.mark.parametrize("text", ["idah", "idah/", "block:idah"])
+def test_a_kind_without_a_name_is_no_saved_block(outhaul: Run, text: str) -> None:
+    """It is refused as what names no source, rather than told as one that could not be tried."""
+    with speaking_to("http://127.0.0.1:9/api"):
+        status, output, errors = outhaul("doctor", text)
+    assert (status, output) == (2, "")
+    assert errors.startswith(f"outhaul: {text!r} names no source; give a saved block (idah/production), ")
+
+
 def test_an_api_that_says_nothing(outhaul: Run, monkeypatch: pytest.MonkeyPatch, silent: str) -> None:
     """It is waited for once, for a moment."""
     monkeypatch.setattr(doctor_api, "SECONDS", 0.1)

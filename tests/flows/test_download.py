@@ -185,7 +185,7 @@ def test_a_file_that_keeps_failing_is_named(store: Store) -> None:
     """Under `fail` the entry and its file are named, with what the platform said."""
     files: dict[str, bytes | OuthaulError] = {"a.jpg": PICTURE, "b.jpg": FAILING}
     work = fetching(Reader(files), [media(name) for name in files], store, on_error="fail")
-    with pytest.raises(RetriableError, match=r"Entry entry of b\.jpg .* keeps failing: The platform answered 503"):
+    with pytest.raises(RetriableError, match=r"Entry entry of b\.jpg .* keeps failing \(The platform answered 503"):
         asyncio.run(work.begin(2))
 
 

@@ -129,7 +129,9 @@ def test_questions_may_be_broken_off(tmp_path: Path) -> None:
     """Ctrl-D at a question ends it in one sentence, and nothing is written."""
     status, _, asked = on_a_terminal("\x04", tmp_path, "plugin", "create", "damage")
     assert status == 2
-    assert asked.endswith("outhaul: The questions were not answered to the end; nothing was written.\n")
+    assert asked.endswith(
+        "outhaul: The questions were not answered to the end, and nothing was written; run it again.\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

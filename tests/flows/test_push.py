@@ -338,7 +338,7 @@ def test_a_run_that_is_stopped(receiver: Receiver, bench: Bench) -> None:
         raise KeyboardInterrupt
     thread.join(20)
     assert isinstance(ended[0], FatalError)
-    assert str(ended[0]) == "The run was stopped."
+    assert str(ended[0]) == "The run was stopped; run it again, and it goes on from what is done."
     assert bench.push(target(receiver)).accepted == ENTRIES
     assert receiver.times_taken() == dict.fromkeys(ids(), 1)
 

@@ -22,6 +22,7 @@ from exporters.errors import (
     UndeliveredError,
 )
 from flows import cli
+from flows.cli_parts import STATUSES
 from flows.policy import PATIENT, is_retriable
 from tests.reference.tables import code, table
 
@@ -67,10 +68,7 @@ def page() -> Iterator[str]:
         "## Exit status",
         "",
     )
-    epilog = cli.EPILOG.partition("exit status:")[2].strip()
-    statuses = [" ".join(one.split()) for one in re.split(r",\s+(?=\d )", epilog)]
-    meant = [tuple(one.split(" ", maxsplit=1)) for one in statuses]
-    assert [one[0] for one in meant] == ["0", "1", "2", "3"], "the help tells of other statuses than these"
+    meant = [(str(status), said) for status, said in STATUSES.items()]
     yield from table(("status", "meaning"), [*meant, (str(cli.INTERRUPTED), "interrupted (Ctrl-C, SIGTERM)")])
     yield from ("An error that is none of these ends with 1 too; `OUTHAUL_DEBUG=1` shows where it came from.", "")
 

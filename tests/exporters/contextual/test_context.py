@@ -453,9 +453,7 @@ def test_a_fault_is_for_the_run_to_decide() -> None:
         for each in next(context.datasets).entries(id="e1"):
             each.leave_out("its picture is broken", is_fault=True)
 
-    with pytest.raises(
-        FatalError, match=r"Entry e1 cannot be exported: its picture is broken\. Leave such entries out"
-    ):
+    with pytest.raises(FatalError, match=r"Entry e1 cannot be exported: its picture is broken; leave such entries out"):
         exported(export)
     tally = exported(export, skips_faults=True).tally
     assert [(one.count, one.is_fault) for one in tally.left_out if one.reason == "its picture is broken"] == [(1, True)]

@@ -139,7 +139,11 @@ def test_the_documented_sample_runs(sandbox: AngoSandbox, tmp_path: Path) -> Non
     [
         ("nonsense", "s", "The hub's address is not one"),
         ("https://me:pw@hub", "s", "The hub's address is not one"),
-        ("https://hub", "", "Set OUTHAUL_ANGO_PLUGIN_ID and OUTHAUL_ANGO_PLUGIN_SECRET"),
+        (
+            "https://hub",
+            "",
+            "which plug-in this is; set OUTHAUL_ANGO_PLUGIN_ID and OUTHAUL_ANGO_PLUGIN_SECRET",
+        ),
     ],
 )
 def test_what_cannot_be_right_is_refused_at_once(tmp_path: Path, host: str, secret: str, said: str) -> None:
