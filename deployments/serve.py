@@ -34,6 +34,8 @@ OF_THE_SERVER = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_", "PREFECT_S
 SERVER_SECRET, CLIENT_SECRET = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 HEALTHY_SECONDS = 180.0
 """A new database takes some fifteen seconds, on a busy machine a minute."""
+PREFECT = (sys.executable, "-m", "deployments.collecting")
+"""As `python -m prefect`, for processes that stay."""
 LOUDER = {"PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
 """The command line is kept quiet by `flows.settings`; server and worker are looked after by their logs."""
 
@@ -113,7 +115,7 @@ def refuse_database(url: str) -> None:
 def _start_server(children: Children, arguments: Namespace, environment: Mapping[str, str]) -> str:
     """Returns the address of its API, once that answers."""
     place = ("--host", arguments.host, "--port", str(arguments.port))
-    server = children.start("server", [sys.executable, "-m", "prefect", "server", "start", *place], environment)
+    server = children.start("server", [*PREFECT, "server", "start", *place], environment)
     api = f"http://{_shown(arguments.host)}:{arguments.port}/api"
     print(f"Starting the Prefect server at {api.removesuffix('/api')} ...", file=sys.stderr, flush=True)
     until = time.monotonic() + HEALTHY_SECONDS
@@ -144,7 +146,7 @@ def for_runs(environment: Mapping[str, str]) -> dict[str, str]:
 
 def _start_worker(children: Children, arguments: Namespace, environment: Mapping[str, str]) -> None:
     chosen = ("--pool", POOL, "--limit", str(arguments.at_once))
-    command = [sys.executable, "-m", "deployments.collecting", "worker", "start", *chosen]
+    command = [*PREFECT, "worker", "start", *chosen]
     children.start("worker", command, for_runs(environment))
 
 

@@ -41,9 +41,11 @@ class LinkedFiles:
         headers, expected = range_request(offset, etag)
         async with self._request_file("GET", address, headers | AS_IT_IS) as (response, host):
             if response.status in (400, 401, 403):
-                raise LinkRefusedError(f"{host} does not open a link ({response.status}); it may have expired.")
+                raise LinkRefusedError(
+                    f"{host} does not open a link ({response.status}); it may have expired, run it again."
+                )
             if response.status == 410:
-                raise http.NotFoundError(f"{host} has nothing there any more.")
+                raise http.NotFoundError(f"{host} has nothing there any more; export it again.")
             http.check_status(response, host, expected=expected)
             yield FileAnswer(response, host)
 
@@ -56,7 +58,7 @@ class LinkedFiles:
         body = {"data": chunks, "skip_auto_headers": ("Content-Type",), "allow_redirects": False}
         async with self._request_file("PUT", link, {"Content-Length": str(size)}, **body) as (response, host):
             if response.status in (400, 401, 403):
-                raise LinkRefusedError(f"{host} does not take a file under a link ({response.status}).")
+                raise LinkRefusedError(f"{host} does not take a file under a link ({response.status}); run it again.")
             http.check_status(response, host, expected=range(200, 300))
 
     async def stored_size(self, link: str) -> int | None:
@@ -82,7 +84,7 @@ class LinkedFiles:
         except ValueError:
             url = URL()
         if url.scheme not in ("http", "https") or not url.host:
-            raise LinkRefusedError("The address of a file is not one of the web, and cannot be opened.")
+            raise LinkRefusedError("The address of a file is not one of the web; put it where the hub can link to it.")
         host = str(url.origin())
         async with (
             http.translated(host),

@@ -49,7 +49,7 @@ CURED_BY = {
     "blocks/idah_client.py: error.message": ITSELF,
     "blocks/layouts/xml_file.py: … cannot be read: ….": "_Target, which raises _RefusedError",
     "blocks/lease.py: self._refusal(at_work[0])": "Lease._refusal",
-    "blocks/storage.py: …: …": ITSELF,
+    "blocks/probing.py: …: …": ITSELF,
     "blocks/storage_errors.py: … is gone; ….": "whoever says what to do with `lost`",
     "deployments/serve.py: The Prefect server does not answer at …; ….": "_look_into",
     "exporters/upd/verifying.py: the signature of dataset … has no certificate that can be read": "flows/verify.py",
