@@ -139,7 +139,7 @@ def refuse_relative(url: str, whose: str) -> None:
     What is saved is opened by workers, each run of which stands in a folder of its own that goes with it: what was
     delivered there would be gone.
     """
-    if "://" not in url and not os.path.isabs(os.path.expanduser(url)):  # noqa: PTH111, PTH117 - text, not a path yet
+    if url and "://" not in url and not os.path.isabs(os.path.expanduser(url)):  # noqa: PTH111, PTH117 - text, not a path yet
         raise RequestError(
             f"{whose} has the path {quoted(url)}, which lies elsewhere for each run; give a whole one, such as "
             f"/data/exports."

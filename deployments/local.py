@@ -31,6 +31,18 @@ def listen(host: str, port: int) -> socket.socket:
         ) from None
 
 
+def workspace_url(workspace: str) -> str:
+    """Where runs work that name no workspace, as they all find it: each stands in a folder of its own.
+
+    Raises:
+        RequestError: a saved one is named.
+    """
+    place = workspace or default_workspace_url()
+    if place.startswith("block:"):
+        raise RequestError("A saved workspace is chosen in the form of a run; give --workspace a path or a URL.")
+    return place if "://" in place else str(Path(place).expanduser().absolute())
+
+
 def local_folder(workspace: str) -> Path:
     """Where a service writes down what is its own: a workspace that is a folder, else the cache of this machine."""
     place = workspace or default_workspace_url()

@@ -25,7 +25,7 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 
 from blocks.urls import refuse_credentials, without_credentials
 from deployments.children import LOOK_SECONDS, Child, Children
-from deployments.local import PATH, POOL, SECRETS, listen, local_folder
+from deployments.local import PATH, POOL, SECRETS, listen, local_folder, workspace_url
 from exporters.errors import RequestError
 
 DATABASE = "PREFECT_SERVER_DATABASE_CONNECTION_URL"
@@ -88,8 +88,7 @@ def _environment(arguments: Namespace) -> dict[str, str]:
     environment = {"PREFECT_UI_API_URL": "/api", **os.environ, **LOUDER}
     environment.pop(SECRETS, None)  # messages are taken here
     environment.setdefault("PREFECT_UI_URL", f"http://{_shown(arguments.host)}:{arguments.port}")  # in notifications
-    if arguments.workspace:
-        environment["OUTHAUL_WORKSPACE"] = arguments.workspace
+    environment["OUTHAUL_WORKSPACE"] = workspace_url(arguments.workspace)
     if database := arguments.database:
         refuse_database(database)
         environment[DATABASE] = database.replace("postgresql://", "postgresql+asyncpg://", 1)

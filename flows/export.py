@@ -60,6 +60,7 @@ from flows.runners import read_runner
 from flows.shards import Batch, read_shards, settled, transform_shards
 from flows.spread import spread
 from flows.survey import Surveyed, take_survey
+from flows.targets import refuse_passing_places
 from flows.unchanged import find_delivered
 from flows.verified import verify_deliveries
 
@@ -118,6 +119,7 @@ def export(
         shard_entries=shard_entries, report=report,
     )  # fmt: skip
     workspace, targets = workspace or Workspace(), [target, *more_targets]
+    refuse_passing_places(targets, workspace)
     chosen_runner, laps = read_runner(runner), Laps()
 
     with (

@@ -6,9 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
+from prefect.runtime import deployment
+
 from blocks.catalog import AnyTarget
 from blocks.http_target import HttpTarget
 from blocks.storage import Storage
+from blocks.target import Target, refuse_relative
 from blocks.workspace import Workspace
 from exporters import BaseExporter, RequestError
 from flows.policy import lasting_digest
@@ -41,6 +44,16 @@ def check_fit(request: Request, exporter: BaseExporter[Any], targets: Sequence[A
     if len(pushed) == len(targets):
         raise RequestError(f"Only records are sent to {shown}, no files; ask for --media none.")
     yield f"Only records are sent to {shown}; the files go to the other targets."
+
+
+def refuse_passing_places(targets: Sequence[AnyTarget], workspace: Workspace) -> None:
+    """Raise RequestError in a run of a deployment for a place in the folder that goes with the run."""
+    if not deployment.id:
+        return
+    for target in targets:
+        if isinstance(target, Target) and not target.saved_block:
+            refuse_relative(target.url, "The target")
+    refuse_relative(workspace.url, "The workspace")
 
 
 def refuse_repeated(targets: Sequence[AnyTarget]) -> None:

@@ -114,6 +114,18 @@ def test_a_failed_run_is_retried(platform: Platform, folder: Path, exports: Expo
     assert platform.sandbox.requests[FILES] <= 24 + gone.hits
 
 
+@pytest.mark.parametrize(
+    "asked", [{"target": {"url": "out", "block_type_slug": "outhaul-target"}}, {"workspace": {"url": "work"}}], ids=str
+)
+def test_places_that_would_go_with_the_run(platform: Platform, folder: Path, asked: Any) -> None:
+    """A path that begins in the folder of the run is refused before anything is read: all there goes when it ends."""
+    platform.sandbox.requests.clear()
+    end = ended(start(platform, folder, "passing", **asked).id)
+    assert end.name == "Failed"
+    assert "give a whole one, such as /data/exports" in (end.message or "")
+    assert not platform.sandbox.requests
+
+
 def test_several_saved_targets(platform: Platform, folder: Path) -> None:
     """Saved blocks of either kind in the list of further targets are what they were saved as, secrets too."""
     with receiving() as receiver:

@@ -1,0 +1,66 @@
+"""What processes that stay are given: a workspace that all runs find, and a memory that does not grow."""
+
+from __future__ import annotations
+
+import gc
+import subprocess
+import sys
+import time
+import weakref
+from pathlib import Path
+
+import pytest
+
+from deployments import collecting
+from deployments.local import workspace_url
+from exporters.errors import RequestError
+
+
+class Cycle:
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.mark.parametrize(
+    ("given", "url"), [("work", "{here}/work"), ("/data/w", "/data/w"), ("s3://b/w", "s3://b/w"), ("", "{here}/mine")]
+)
+def test_the_workspace_is_the_same_for_every_run(
+    given: str, url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path is one from where `outhaul serve` was called, since each run stands in a folder that goes with it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("OUTHAUL_WORKSPACE", "mine")
+    assert workspace_url(given) == url.format(here=tmp_path)
+
+
+def test_a_saved_workspace_is_for_the_form() -> None:
+    """A process that stays cannot hand a block to its runs."""
+    with pytest.raises(RequestError, match="chosen in the form of a run; give --workspace a path or a URL"):
+        workspace_url("block:big")
+
+
+def test_garbage_is_collected_though_nothing_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is left in a cycle of references goes after a while, also when Python would not look for it itself."""
+    monkeypatch.setattr(collecting, "EVERY_SECONDS", 0.02)
+    monkeypatch.setattr(collecting.runpy, "run_module", lambda *_args, **_names: None)
+    monkeypatch.setattr(sys, "argv", ["-m", "version"])
+    gc.disable()
+    try:
+        left = weakref.ref(Cycle())
+        assert left() is not None
+        collecting.main()
+        until = time.monotonic() + 20
+        while left() is not None:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+    finally:
+        gc.enable()
+
+
+def test_it_is_prefects_own_command_line() -> None:
+    """Whatever `prefect` takes, it takes."""
+    said = subprocess.run(
+        [sys.executable, "-m", "deployments.collecting", "worker", "start", "--help"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert "prefect worker start [OPTIONS]" in said.stdout
