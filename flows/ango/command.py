@@ -109,14 +109,16 @@ def serve(serving: Serving, command: Sequence[str], environment: Mapping[str, st
     )
 
     async def until_stopped() -> None:
+        # Not by an exception between any two lines, where one in a destructor is only printed, and passed over.
+        if this := asyncio.current_task():
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, this.cancel)
         with open_sessions(_folder(workspace), serving.plugin_id, serving.secret) as sessions:
             await Service(_door(serving, connection), sessions, work).serve()
 
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         asyncio.run(until_stopped())
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    except asyncio.CancelledError:
+        raise KeyboardInterrupt from None
 
 
 def _door(serving: Serving, connection: Mapping[str, Any]) -> Any:
