@@ -40,8 +40,16 @@ def refuse_credentials(url: str) -> None:
 
 
 def with_query(url: str, query: str) -> str:
-    """A web address with the part that is kept secret; `query` may begin with its `?`."""
+    """A web address with the part that is kept secret; `query` may begin with its `?`.
+
+    Raises:
+        RequestError: it holds what stands in no URL.
+    """
     query = query.strip().removeprefix("?")
+    if re.search(r"[^!-~]|#", query):
+        raise RequestError(
+            f"The query of {without_credentials(url)} holds a character that stands in no URL; percent-encode it."
+        )
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
 

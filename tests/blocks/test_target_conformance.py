@@ -32,7 +32,7 @@ from blocks.probing import check_writable
 from blocks.scratch import scratch_database
 from blocks.storage import Storage
 from blocks.target import Target
-from blocks.urls import refuse_credentials, without_credentials
+from blocks.urls import refuse_credentials, with_query, without_credentials
 from blocks.workspace import Workspace
 from blocks.workspace_url import default_workspace_url
 from exporters.errors import FatalError, OuthaulError, RequestError, RetriableError
@@ -519,6 +519,14 @@ def test_a_secret_in_the_query_of_an_address_is_not_used(url: str, is_refused: b
         refuse_credentials(url)
     assert "0a" not in str(caught.value)
     assert "01" not in str(caught.value)
+
+
+@pytest.mark.parametrize("query", ["token=can ary", "token=can\nary", "token=canary#x", "token=canäry"])
+def test_a_query_that_stands_in_no_address(query: str) -> None:
+    """It is refused by the address that it belongs to, and not repeated."""
+    with pytest.raises(RequestError, match="The query of https://h/x holds a character") as caught:
+        with_query("https://h/x", query)
+    assert "ary" not in str(caught.value)
 
 
 def test_files_come_in_from_another_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
