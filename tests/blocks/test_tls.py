@@ -77,11 +77,13 @@ CLIENTS: dict[str, Callable[[str], Any]] = {
     "IDAH by key": lambda url: IdahSource(url=url, api_key=SecretStr(f"IDAH_{CANARY}")).check(),
     "IDAH by password": lambda url: IdahSource(url=url, email="a@example.org", password=SECRET).check(),
     "Ango Hub": lambda url: AngoSource(url=url, api_key=SECRET).check(),
-    "a folder": lambda url: FolderSource(url=f"{url}/x?sig={CANARY}").check(),
+    "a folder": lambda url: FolderSource(url=f"{url}/x", query=SecretStr(f"sig={CANARY}")).check(),
     "a packed folder": lambda url: FolderSource(url=f"{url}/x.zip").check(),
     "a UPD file": lambda url: UpdSource(url=f"{url}/x.upd").check(),
     "linked media": lambda url: asyncio.run(linked(url)),
-    "an HTTP API": lambda url: HttpTarget(url=f"{url}/{{entry}}?k={CANARY}", auth="bearer", secret=SECRET).check(),
+    "an HTTP API": lambda url: HttpTarget(
+        url=f"{url}/{{entry}}", query=SecretStr(f"k={CANARY}"), auth="bearer", secret=SECRET
+    ).check(),
     "S3 by s3fs": lambda url: bucket(url).read("x"),
     "S3 by s3fs, asked for sizes": lambda url: bucket(url).size("x"),
     "S3 by obstore": lambda url: bucket(url).write("x", [b"x"]),

@@ -282,8 +282,8 @@ def test_a_passing_failure_is_tried_again(exports: Exports, platform: Platform, 
 @pytest.mark.parametrize(
     ("body", "message"),
     [
-        ("raise ValueError('API key required')", r"mine failed: ValueError: API key required \(export.py, line 9\)\.$"),
-        ("context.error('no answer')", r"mine gave up: no answer\.$"),
+        ("raise ValueError('API key required')", r"API key required \(export.py, line 9\); correct its code\.$"),
+        ("context.error('no answer')", r"mine gave up: no answer; mend that and run again\.$"),
         ("os._exit(0)", r"mine ended its own process with status 0, without finishing"),
         ("os.symlink('/etc/passwd', context.io.directory / 'p')", r"wrote “p” as a link"),
         ("for name in 'aA': (context.io.directory / name).write_text('x')", r"differ in case"),
