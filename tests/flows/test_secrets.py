@@ -133,6 +133,9 @@ class Scene:
             },
         }  # fmt: skip
         found["folder/presigned"] = self.presigned()
+        for kind in ("folder", "upd"):
+            signed = self.secret(f"X-Amz-Signature={CANARIES['LINK']}")
+            found[f"{kind}/linked"] = {"url": f"{api}/x.zip", "query": signed}
         for name, server in self.servers.items():
             place = {"url": f"{server.url}/{self.folder.name}"}
             found[f"outhaul-target/{name}"] = {
@@ -212,7 +215,7 @@ def test_no_secret_is_left_anywhere(scene: Scene) -> None:
     bucket, api = f"s3://{scene.s3.bucket}/{scene.folder.name}", "outhaul-http-target"
     records = ["--as", "jsonl", "--media", "none", "--no-report"]
     link = f"{scene.receiver.url}/x.zip?X-Amz-Signature={CANARIES['LINK']}"
-    sources = ["idah/wrong", "ango/wrong", f"folder:{link}", f"upd:{link}"]
+    sources = ["idah/wrong", "ango/wrong", f"folder:{link}", "folder/linked", "upd/linked"]
     targets = [f"outhaul-target/no-{server}" for server in scene.servers]
     targets += ["outhaul-s3-target/wrong", f"{api}/header", f"{api}/proxied"]
     signed = "signing_key=block:release"
