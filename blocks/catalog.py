@@ -20,7 +20,7 @@ from blocks.signing import SigningKey
 from blocks.source import Source
 from blocks.target import Target
 from blocks.upd import UpdSource
-from blocks.urls import refuse_credentials
+from blocks.urls import expanded, refuse_credentials
 from blocks.webhook import Webhook
 from blocks.workspace import Workspace
 from exporters.errors import NoSourceError, RequestError, unknown_name
@@ -135,7 +135,7 @@ def find_target(text: str) -> AnyTarget:
         target: AnyTarget = load_saved(by_kind[kind] if slash else _kind_of(name), name)
         return target
     refuse_credentials(text)
-    return Target(url=_expanded(text))
+    return Target(url=expanded(text))
 
 
 def _kind_of(name: str) -> type[AnyTarget]:
@@ -159,19 +159,14 @@ def find_workspace(text: str) -> Workspace:
         saved: Workspace = load_saved(Workspace, text.removeprefix(SAVED).removeprefix("outhaul-workspace/"))
         return saved
     refuse_credentials(text)
-    return Workspace(url=_expanded(text)) if text else Workspace()
+    return Workspace(url=expanded(text)) if text else Workspace()
 
 
 def _without(text: str, prefix: str) -> str:
     rest = text.removeprefix(prefix)
     if not rest:
         raise NoSourceError(f"{text!r} names no source; give {SOURCE_FORMS}.")
-    return _expanded(rest)
-
-
-def _expanded(text: str) -> str:
-    """`~` and relative paths of this process made absolute: tasks may run in another folder."""
-    return text if "://" in text else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - text, not a path yet
+    return expanded(rest)
 
 
 __all__ = ["BLOCKS", "AnySource", "AnyTarget", "Source", "find_source", "find_target", "find_workspace"]

@@ -14,6 +14,13 @@ CaBundle = Annotated[
         description="Path on the worker of a PEM file, for a private authority, such as /etc/ssl/ours.pem.",
     ),
 ]
+Query = Annotated[
+    SecretStr,
+    Field(
+        title="Query",
+        description="What follows the ? of a web address, such as of a presigned link; kept secret, unlike a URL.",
+    ),
+]
 ProxyAddress = Annotated[
     SecretStr,
     Field(

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, PrivateAttr, SecretStr
 
+from blocks.connection_fields import Query
 from blocks.layouts import LAYOUTS, recognised
 from blocks.layouts.layout import Layout
 from blocks.layouts.opened import Folder
@@ -53,11 +54,7 @@ class FolderSource(Source):
         title="Options",
         description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
     )
-    query: SecretStr = Field(
-        default=SecretStr(""),
-        title="Query",
-        description="What follows the ? of a web address, such as of a presigned link; kept secret, unlike a URL.",
-    )
+    query: Query = SecretStr("")
     connections: int = Field(default=16, ge=1, le=64, title="Connections", description="Files read at once, up to 64.")
 
     _layout: Layout | None = PrivateAttr(default=None)

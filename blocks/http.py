@@ -83,6 +83,16 @@ async def patiently(attempt: Callable[[], Awaitable[T]], attempts: int = ATTEMPT
     return await attempt()
 
 
+def at_once(connection: AbstractAsyncContextManager[C], question: Callable[[C], Awaitable[T]]) -> T:
+    """What one question over a connection brings, to those who are no coroutine; a run that ends, ends it."""
+
+    async def ask() -> T:
+        async with connection as client:
+            return await question(client)
+
+    return asyncio.run(stopping.watched(ask()))
+
+
 def stepwise(connection: AbstractAsyncContextManager[C], work: Callable[[C], Iterator[Step[T]]]) -> Iterator[T]:
     """What each step of a work over one connection brings, to those who are no coroutine; a run that ends, ends it."""
     with asyncio.Runner() as runner:

@@ -14,10 +14,10 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from blocks import http
-from blocks.connection_fields import CaBundle, ProxyAddress, VerifySsl
+from blocks.connection_fields import CaBundle, ProxyAddress, Query, VerifySsl
 from blocks.guard import Guard
 from blocks.http_sender import knock
-from blocks.urls import refuse_credentials, with_query, without_credentials
+from blocks.urls import bare_query, refuse_credentials, with_query, without_credentials
 from exporters.errors import OuthaulError, RequestError, quoted
 
 NAMES = ("dataset", "entry", "export", "name")
@@ -57,11 +57,7 @@ class HttpTarget(Block):
         description="Where each request goes; may hold {dataset}, {entry}, {export} and {name}, such as "
         "https://api.example.org/datasets/{dataset}/entries/{entry}.",
     )
-    query: SecretStr = Field(
-        default=SecretStr(""),
-        title="Query",
-        description="What follows the ? of each address, for an API with its secret there; kept secret, unlike a URL.",
-    )
+    query: Query = SecretStr("")
     method: Literal["POST", "PUT"] = Field(default="POST", description="Of each request.")
     body: Literal["record", "json array", "ndjson"] = Field(
         default="record", description="One record a request, or many as a JSON array or as lines of JSON."
@@ -183,7 +179,7 @@ class HttpTarget(Block):
     def without_secrets(self, text: str) -> str:
         """What an API says, which may be what it was told."""
         secrets = {self._secret, self._basic if self.auth == "basic" else "", self.proxy.get_secret_value()}
-        query = self.query.get_secret_value().strip().removeprefix("?")
+        query = bare_query(self.query.get_secret_value())
         secrets |= {query, *(value for _, value in parse_qsl(query) if len(value) >= SHORTEST_SECRET)}
         forms = {form for one in secrets for form in (one, json.dumps(one)[1:-1], http.encoded(one))}
         for form in sorted(filter(None, forms), key=len, reverse=True):

@@ -6,7 +6,6 @@ The listing of a dataset is read in pages that overlap (`blocks.idah_listing`), 
 
 from __future__ import annotations
 
-import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
@@ -14,7 +13,7 @@ from typing import Any, ClassVar, TypeVar
 
 from pydantic import Field, SecretStr
 
-from blocks import http, stopping
+from blocks import http
 from blocks.connection_fields import CaBundle, ProxyAddress, VerifySsl
 from blocks.entry_links import EntryLink, entry_address
 from blocks.idah_changes import count_annotations, from_line, has_annotations, key_of
@@ -215,11 +214,7 @@ class IdahSource(Source):
         )
 
     def _run(self, question: Callable[[IdahClient], Awaitable[T]]) -> T:
-        async def ask() -> T:
-            async with connect(self._connection()) as client:
-                return await question(client)
-
-        return asyncio.run(stopping.watched(ask()))
+        return http.at_once(connect(self._connection()), question)
 
 
 async def _datasets(client: IdahClient, where: Where) -> list[Dataset]:

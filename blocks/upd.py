@@ -15,6 +15,7 @@ from typing import ClassVar
 from prefect.blocks.fields import SecretDict
 from pydantic import Field, SecretStr
 
+from blocks.connection_fields import Query
 from blocks.guard import LIST_IT, Guard, check_hosts
 from blocks.source import NO_FILTERS, MediaReader, Source, Where, find_dataset
 from blocks.storage import Storage
@@ -57,11 +58,7 @@ class UpdSource(Source):
         title="Options",
         description='Options of the fsspec backend, as JSON, such as {"key": "...", "secret": "..."} for S3.',
     )
-    query: SecretStr = Field(
-        default=SecretStr(""),
-        title="Query",
-        description="What follows the ? of a web address, such as of a presigned link; kept secret, unlike a URL.",
-    )
+    query: Query = SecretStr("")
     follow_links: bool = Field(
         default=True,
         title="Follow links",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from urllib.parse import parse_qsl
 
@@ -45,7 +46,7 @@ def with_query(url: str, query: str) -> str:
     Raises:
         RequestError: it holds what stands in no URL.
     """
-    query = query.strip().removeprefix("?")
+    query = bare_query(query)
     if re.search(r"[^!-~]|#", query):
         raise RequestError(
             f"The query of {without_credentials(url)} holds a character that stands in no URL; percent-encode it."
@@ -53,9 +54,19 @@ def with_query(url: str, query: str) -> str:
     return f"{url}{'&' if '?' in url else '?'}{query}" if query else url
 
 
+def bare_query(query: str) -> str:
+    """A query as people paste it, without its `?`."""
+    return query.strip().removeprefix("?")
+
+
 def path_of(url: str) -> str:
     """The URL without its query, if it is a web address."""
     return re.split("[?#]", url, maxsplit=1)[0] if url.partition("://")[0].lower() in _WEB else url
+
+
+def expanded(text: str) -> str:
+    """`~` and relative paths of this process made absolute: tasks may run in another folder."""
+    return text if "://" in text else os.path.abspath(os.path.expanduser(text))  # noqa: PTH100, PTH111 - text, not a path yet
 
 
 def _secrets_of_query(part: str) -> list[str]:
@@ -78,9 +89,7 @@ def _without_credentials(part: str) -> str:
     elif kind not in _WITHOUT_USERS:
         authority = re.split("[/?#]", rest, maxsplit=1)[0]
         rest = rest[authority.rfind("@") + 1 :]
-    if kind in _WEB:
-        rest = re.split("[?#]", rest, maxsplit=1)[0]
-    return scheme + mark + rest
+    return path_of(scheme + mark + rest)
 
 
 def _has_password(rest: str) -> bool:

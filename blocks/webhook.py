@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr
 from yarl import URL
 
 from blocks import http
-from blocks.connection_fields import CaBundle, VerifySsl
+from blocks.connection_fields import CaBundle, Query, VerifySsl
 from blocks.guard import Guard
 from blocks.urls import refuse_credentials, with_query, without_credentials
 from blocks.webhook_signature import read_secret, sign
@@ -38,11 +38,7 @@ class Webhook(Block):
     _description = "An address that is told of exports, by signed messages."
 
     url: str = Field(default=..., title="URL", description="Where messages are posted to.")
-    query: SecretStr = Field(
-        default=SecretStr(""),
-        title="Query",
-        description="What follows the ? of the address, where it lets people in; kept secret, unlike a URL.",
-    )
+    query: Query = SecretStr("")
     secret: SecretStr = Field(
         default=...,
         description="24 to 64 random bytes as base64 (openssl rand -base64 32); whoever checks signatures has it too.",
@@ -103,7 +99,7 @@ class Webhook(Block):
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise RequestError(f"{quoted(self.shown)} is no address to post to; give one that begins with https://.")
-        return URL(with_query(url, self.query.get_secret_value().strip()), encoded=True)
+        return URL(with_query(url, self.query.get_secret_value()), encoded=True)
 
 
 def _raise_unless_taken(shown: str, response: aiohttp.ClientResponse) -> None:

@@ -6,6 +6,7 @@ import os
 import socket
 from pathlib import Path
 
+from blocks.urls import expanded
 from blocks.workspace_url import default_workspace_url
 from exporters.errors import RequestError
 
@@ -40,7 +41,7 @@ def workspace_url(workspace: str) -> str:
     place = workspace or default_workspace_url()
     if place.startswith("block:"):
         raise RequestError("A saved workspace is chosen in the form of a run; give --workspace a path or a URL.")
-    return place if "://" in place else str(Path(place).expanduser().absolute())
+    return expanded(place)
 
 
 def local_folder(workspace: str) -> Path:

@@ -6,14 +6,13 @@ rows do not tell enough (`blocks.ango.reading`). So a million tasks cost a handf
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import ClassVar, Literal, TypeVar
 
 from pydantic import Field, SecretStr
 
-from blocks import http, stopping
+from blocks import http
 from blocks.ango import kinds
 from blocks.ango.annotations import Project
 from blocks.ango.client import AngoClient, Connection, connect
@@ -223,11 +222,7 @@ class AngoSource(Source):
         return self._run(read)
 
     def _run(self, question: Callable[[AngoClient], Awaitable[T]]) -> T:
-        async def ask() -> T:
-            async with connect(self.connection()) as client:
-                return await question(client)
-
-        return asyncio.run(stopping.watched(ask()))
+        return http.at_once(connect(self.connection()), question)
 
 
 def _may_be_id(given: str) -> bool:
