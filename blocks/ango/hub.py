@@ -84,6 +84,8 @@ class SocketDoor(Door):
                 why = "the hub ended the connection"
             except (socketio.exceptions.SocketIOError, aiohttp.ClientError, OSError, TimeoutError) as error:
                 why = refused_certificate(error) or str(error) or type(error).__name__
+            if (this := asyncio.current_task()) and this.cancelling():
+                raise asyncio.CancelledError  # which the client's library may have kept to itself
             self._take_back()
             attempt = 1 if time.monotonic() - begun >= STEADY_SECONDS else attempt + 1
             if why != said or attempt == 1:
