@@ -34,7 +34,7 @@ OF_THE_SERVER = ("PREFECT_SERVER_DATABASE_", "PREFECT_API_DATABASE_", "PREFECT_S
 SERVER_SECRET, CLIENT_SECRET = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 HEALTHY_SECONDS = 180.0
 """A new database takes some fifteen seconds, on a busy machine a minute."""
-PREFECT = (sys.executable, "-P", "-m", "deployments.collecting")
+PREFECT = (sys.executable, "-P", "-m", "deployments.long_running")
 """As `python -m prefect`, for processes that stay; a folder here that is called like ours is none of it."""
 LOUDER = {"PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
 """The command line is kept quiet by `flows.settings`; server and worker are looked after by their logs."""
