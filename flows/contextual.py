@@ -34,6 +34,7 @@ from exporters.tally import Tally
 from exporters.temporary import temporary_folder
 from exporters.version import version_of
 from flows import progress
+from flows.checked_json import CheckedJSON
 from flows.child_messages import Broke, Said
 from flows.contents import class_names, describe
 from flows.contextual_messages import Delayed, Done, FetchedEntries, Job
@@ -74,7 +75,7 @@ def facts(task: dict[str, Any]) -> list[Any]:
     task_run_name="run {plan.request.exporter}",
     cache_policy=by_content(facts),
     persist_result=True,
-    result_serializer="json",
+    result_serializer=CheckedJSON(),
     **PATIENT,
 )
 def run_exporter(

@@ -20,6 +20,7 @@ from exporters.report.choice import choose
 from exporters.report.facts import Facts
 from exporters.report.figures import Figures
 from exporters.version import version_of
+from flows.checked_json import CheckedJSON
 from flows.fetch import load_datasets
 from flows.histogram import legend_of
 from flows.manifest import REPORT
@@ -44,7 +45,7 @@ def facts(task: dict[str, Any]) -> list[Any]:
     task_run_name="preview",
     cache_policy=by_content(facts),
     persist_result=True,
-    result_serializer="json",
+    result_serializer=CheckedJSON(),
     **PATIENT,
 )
 def make_preview(

@@ -10,6 +10,7 @@ from prefect import task
 from blocks.store import Store
 from blocks.workspace import Workspace
 from flows.batches import PATIENT_BATCH, one_by_one
+from flows.checked_json import CheckedJSON
 from flows.convert import ToConvert, convert, facts
 from flows.headway import Headway, open_shared
 from flows.planned import Plan
@@ -17,7 +18,7 @@ from flows.policy import recall_result, remember_result
 from flows.results import ConvertedShard, FetchedMedia
 
 
-@task(name="transform", result_serializer="json", **PATIENT_BATCH)
+@task(name="transform", result_serializer=CheckedJSON(), **PATIENT_BATCH)
 def transform(
     shards: Sequence[ToConvert],
     files: Sequence[FetchedMedia],

@@ -18,6 +18,7 @@ from prefect.filesystems import LocalFileSystem
 from prefect.futures import PrefectFuture
 from prefect.logging import disable_run_logger
 from prefect.results import ResultStore
+from prefect.settings import PREFECT_RESULTS_LOCAL_STORAGE_PATH, temporary_settings
 from prefect.tasks import Task
 
 from blocks.workspace import Workspace
@@ -89,6 +90,8 @@ def run_in_steps(asked: Asked) -> Summary:
 def run_in_flow(asked: Asked) -> Summary:
     """The same through Prefect, with its server; tasks that are tried again do not wait."""
     with ExitStack() as patches:
+        results = f"{asked.workspace}/results"  # as `outhaul` has it
+        patches.enter_context(temporary_settings({PREFECT_RESULTS_LOCAL_STORAGE_PATH: results}))
         for task in TASKS.values():
             patches.enter_context(patch.object(task, "retry_delay_seconds", 0))
         made: Summary = export(**asked.arguments())
