@@ -13,6 +13,7 @@ next one could take for more than it is. Any number of workers may share one wor
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import io
 import secrets
@@ -96,7 +97,7 @@ class Store:
     def save_lines(self, lines: Iterable[bytes]) -> tuple[str, str]:
         """Keep a sequence of lines, compressed, under a name made of their content; returns path and SHA-256."""
         digest = hashlib.sha256()
-        with translated(tempfile.gettempdir()), temporary_folder() as folder:
+        with translated(tempfile.gettempdir()), temporary_folder() as folder, _short_of_memory():
             spool = Path(folder) / "lines"
             with spool.open("wb") as raw, zstandard.ZstdCompressor(level=1).stream_writer(raw) as writer:
                 for some in gathered(lines, b"\n"):
@@ -130,9 +131,10 @@ class Store:
     def _checked(self, name: str, handle: IO[bytes]) -> Iterator[bytes]:
         digest = hashlib.sha256()
         try:
-            for chunk in _decompressed(handle):
-                digest.update(chunk)
-                yield chunk
+            with _short_of_memory():
+                for chunk in _decompressed(handle):
+                    digest.update(chunk)
+                    yield chunk
         except zstandard.ZstdError:
             raise self.damaged(name) from None
         if digest.hexdigest() not in name:
@@ -210,6 +212,15 @@ def _decompressed(handle: IO[bytes]) -> Iterator[bytes]:
         for chunk in chunks_of(reader):
             stopping.check()
             yield chunk
+
+
+@contextlib.contextmanager
+def _short_of_memory() -> Iterator[None]:
+    """What zstd says when it gets no memory is no word about the data."""
+    try:
+        yield
+    except zstandard.ZstdError as error:
+        raise (MemoryError if "memory" in str(error) else error) from None
 
 
 def media_path(sha256: str) -> str:

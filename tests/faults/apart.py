@@ -1,9 +1,10 @@
-"""An export in a process of its own, which gets a signal in the middle of a step."""
+"""An export in a process of its own, to which something happens in the middle of a step."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -16,9 +17,9 @@ from tests.flows.recovery import FORKS
 
 @dataclass(frozen=True)
 class Blow:
-    """A signal, and when it comes."""
+    """What happens to the process, and when."""
 
-    signal: int
+    strike: Callable[[], None]
     step: Step
     when: When
 
@@ -44,11 +45,8 @@ def _run(asked: Asked, blow: Blow, temporary: str, wire: Connection) -> None:
     os.environ["TMPDIR"] = temporary
     tempfile.tempdir = None  # it was looked up before the fork
 
-    def strike() -> None:
-        os.kill(os.getpid(), blow.signal)
-
     said: Any = "delivered"
-    with _interruptible(), at(blow.step, blow.when, strike):
+    with _interruptible(), at(blow.step, blow.when, blow.strike):
         try:
             run_in_steps(asked)
         except KeyboardInterrupt:

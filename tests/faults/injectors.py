@@ -6,15 +6,19 @@ processes are killed. When the context ends the fault is over, and the next run 
 
 from __future__ import annotations
 
+import os
+import resource
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, Protocol, runtime_checkable
 from unittest.mock import patch
 
+import psutil
 import time_machine
 from prefect.settings import PREFECT_API_URL
 
@@ -87,16 +91,25 @@ def api(trouble: Trouble) -> Injector:
     return inject
 
 
+@runtime_checkable
+class Alone(Protocol):
+    """What happens to a process in which an export runs alone."""
+
+    def strike(self, bench: Bench, step: Step) -> Ended:
+        """Have it happen, and tell how the run ended."""
+
+
 @dataclass(frozen=True)
-class Struck:
-    """A signal to the process that exports, in which it runs alone; `is_elsewhere`: on a machine that is gone now."""
+class Struck(Alone):
+    """A signal to the process; `is_elsewhere`: on a machine that is gone now."""
 
     number: int
     when: When
     is_elsewhere: bool = False
 
     def strike(self, bench: Bench, step: Step) -> Ended:
-        word, code = run_apart(bench.asked(), Blow(self.number, step, self.when), str(bench.temporary))
+        blow = Blow(partial(signal_self, self.number), step, self.when)
+        word, code = run_apart(bench.asked(), blow, str(bench.temporary))
         if self.is_elsewhere:
             _move_elsewhere(bench)
         if word == "interrupted":
@@ -105,6 +118,25 @@ class Struck:
             return Ended(error=interrupted, status=status, said=said)
         assert (word, code) == ("", -self.number)
         return Ended(signal=self.number)
+
+
+def signal_self(number: int) -> None:
+    os.kill(os.getpid(), number)
+
+
+class Starved(Alone):
+    """The process gets no more memory than it has when the step begins, as in a container with a limit."""
+
+    def strike(self, bench: Bench, step: Step) -> Ended:
+        word, code = run_apart(bench.asked(), Blow(take_no_more_memory, step, "begins"), str(bench.temporary))
+        assert (word, code) == ("MemoryError()", 0)
+        status, said = told(MemoryError())
+        return Ended(error=MemoryError(), status=status, said=said)
+
+
+def take_no_more_memory() -> None:
+    has = psutil.Process().memory_info().vms
+    resource.setrlimit(resource.RLIMIT_AS, (has, resource.RLIM_INFINITY))
 
 
 def _move_elsewhere(bench: Bench) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.faults.injectors import Injector, Struck
+from tests.faults.injectors import Alone, Injector
 from tests.faults.moments import STEPS, Step
 from tests.faults.promises import Promise
 from tests.faults.world import Kind
@@ -21,7 +21,7 @@ class Row:
     """
 
     fault: str
-    inject: Injector | Struck
+    inject: Injector | Alone
     at: Mapping[Step, Promise]
     kinds: Sequence[Kind] = ("zip",)
     parameters: Mapping[str, Any] = field(default_factory=dict)

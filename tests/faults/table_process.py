@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from datetime import timedelta
 
-from tests.faults.injectors import Struck, clock_jump, out_of_memory, server_away
+from tests.faults.injectors import Starved, Struck, clock_jump, out_of_memory, server_away
 from tests.faults.moments import STEPS, WHENS
 from tests.faults.promises import Promise, delivers
 from tests.faults.rows import Row, Section
@@ -37,6 +37,11 @@ OTHERS = (
         leaves=r"outhaul-|/running/",
     ),
     Row("Python gets no memory", out_of_memory("midway"), dict.fromkeys(STEPS, NO_MEMORY)),
+    Row(
+        "the process may take no more memory (a limit of it)",
+        Starved(),
+        {step: NO_MEMORY for step in STEPS if step != "receipt"},  # which needs none
+    ),
     Row("the clock jumps two days ahead", clock_jump(timedelta(days=2)), dict.fromkeys(STEPS, delivers())),
     Row("the clock jumps two days back", clock_jump(timedelta(days=-2)), dict.fromkeys(STEPS, delivers())),
 )

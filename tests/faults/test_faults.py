@@ -14,7 +14,7 @@ import pytest
 
 from exporters.errors import OuthaulError
 from tests.faults.bench import Bench, Ended, temporary_files_in
-from tests.faults.injectors import Struck, two_days_later
+from tests.faults.injectors import Alone, two_days_later
 from tests.faults.promises import STATUS
 from tests.faults.rows import Cell, cells_of
 from tests.faults.steps import run_in_flow, run_in_steps
@@ -37,7 +37,7 @@ def through_engine() -> Iterator[Cell]:
     """Cells that Prefect's engine runs as well: the first failure of each section, or all but deaths."""
     seen = set()
     for cell in CELLS:
-        is_apart = isinstance(cell.row.inject, Struck) or cell.row.needs_engine
+        is_apart = isinstance(cell.row.inject, Alone) or cell.row.needs_engine
         if not is_apart and (ALL or (cell.promise.how == "fails" and cell.section not in seen)):
             seen.add(cell.section)
             yield cell
@@ -91,7 +91,7 @@ def test_there_are_enough_cells() -> None:
 
 
 def met_by(bench: Bench, cell: Cell) -> Ended:
-    if isinstance(cell.row.inject, Struck):
+    if isinstance(cell.row.inject, Alone):
         return cell.row.inject.strike(bench, cell.step)
     with cell.row.inject(bench, cell.step) as met:
         ended = bench.run()
