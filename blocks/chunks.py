@@ -34,10 +34,13 @@ def lines_of(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _lines_at_once(chunks: Iterable[bytes]) -> Iterator[list[bytes]]:
-    rest = b""
+    begun: list[bytes] = []  # a line of many chunks is put together once, when its end has come
     for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        yield lines
+        first, *others = chunk.split(b"\n")
+        begun.append(first)
+        if others:
+            yield [b"".join(begun), *others[:-1]]
+            begun = [others[-1]]
 
 
 def gathered(chunks: Iterable[bytes], end: bytes = b"") -> Iterator[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import islice
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
@@ -36,6 +37,8 @@ MOST_DRAWN = 200
 """Annotations of one entry."""
 MOST_MASK_PIXELS = 60_000_000
 """Of all masks that are drawn on one picture."""
+MOST_POINTS, MOST_PARTS = 4_000, 1_000
+"""Of one line, and of one outline: what is seen of more differs by less than a pixel, and would take minutes."""
 _CASING = (255, 255, 255, 190)
 """On either side of a line: it is seen on an object of its own colour, too."""
 _CORNERS_OF_ROUND = 64
@@ -110,8 +113,8 @@ class Drawing:
         return min(max(x, -width), 2.0 * width), min(max(y, -height), 2.0 * height)
 
     def _area(self, parts: Iterable[Part], color: RGB) -> None:
-        for part in parts:
-            ring = [self._at(point) for point in part.ring]
+        for part in islice(parts, MOST_PARTS):
+            ring = [self._at(point) for point in _some(part.ring)]
             if len(ring) < 2:
                 self._dots(part.ring, color)
                 continue
@@ -119,17 +122,17 @@ class Drawing:
                 inside = Image.new("L", self._image.size)
                 veil = ImageDraw.Draw(inside)
                 veil.polygon(ring, fill=VEIL)
-                for hole in part.holes:
+                for hole in part.holes[:MOST_PARTS]:
                     if len(hole) > 1:
-                        veil.polygon([self._at(point) for point in hole], fill=0)
+                        veil.polygon([self._at(point) for point in _some(hole)], fill=0)
                 self._image.paste(color, (0, 0), inside)
             else:
                 self._draw.polygon(ring, fill=(*color, VEIL))
-            for line in (part.ring, *part.holes):
-                self._line([*line, *line[:1]], color)
+            for line in (part.ring, *part.holes[:MOST_PARTS]):
+                self._line([*_some(line), *line[:1]], color)
 
     def _line(self, points: Sequence[Point], color: RGB) -> None:
-        line = [self._at(point) for point in points]
+        line = [self._at(point) for point in _some(points)]
         if len(line) < 2:
             self._dots(points, color)
             return
@@ -139,7 +142,7 @@ class Drawing:
 
     def _dots(self, points: Iterable[Point], color: RGB, *, filled: bool = True) -> None:
         reach = 2.6 * FINER
-        for point in points:
+        for point in islice(points, MOST_POINTS):
             x, y = self._at(point)
             self._draw.ellipse(
                 (x - reach, y - reach, x + reach, y + reach),
@@ -200,6 +203,12 @@ def where(track: Track, frame: int) -> Shape | None:
     if following is None or before.frame == frame:
         return before.shape
     return tracks.between(before, following, frame)
+
+
+def _some(points: Sequence[Point]) -> Sequence[Point]:
+    """Of very many, one after every so many, and the last."""
+    step = -(-len(points) // MOST_POINTS)
+    return points if step < 2 else (*points[:-1:step], points[-1])
 
 
 def _round(ellipse: Ellipse) -> tuple[Point, ...]:

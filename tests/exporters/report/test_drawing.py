@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +17,7 @@ from exporters.model import (
     Ellipse,
     Keyframe,
     Mask,
+    Part,
     Point,
     Polygon,
     Polyline,
@@ -182,3 +186,18 @@ def test_only_so_many_shapes_are_drawn() -> None:
     """Thousands of annotations of one entry cost no more than hundreds."""
     boxes = [Box(50, 40, 4, 4)] * MOST_DRAWN + [Box(2, 2, 4, 4)]
     assert is_like(color_at(drawn(*boxes), (2, 4)), GROUND, 2)
+
+
+def test_an_outline_of_very_many_points_is_drawn_from_some() -> None:
+    """It looks the same; drawn from all of them, ten million would take hours."""
+
+    def circle(points: int) -> tuple[Point, ...]:
+        turns = (2 * math.pi * number / points for number in range(points))
+        return tuple((WIDTH / 2 + 12 * math.cos(turn), HEIGHT / 2 + 12 * math.sin(turn)) for turn in turns)
+
+    def looks(points: int) -> np.ndarray[Any, Any]:
+        return np.asarray(drawn(Polygon((Part(circle(points)),)), Polyline(circle(points)[: points // 2])), np.int16)
+
+    differs = np.abs(looks(300_000) - looks(2_000)).max(axis=2) > 40
+    assert differs.mean() < 0.01
+    assert np.abs(looks(300_000) - np.asarray(GROUND)).max(axis=2).mean() > 0.1  # it is there
