@@ -36,6 +36,8 @@ HEALTHY_SECONDS = 180.0
 """A new database takes some fifteen seconds, on a busy machine a minute."""
 PREFECT = (sys.executable, "-P", "-m", "deployments.long_running")
 """As `python -m prefect`, for processes that stay; a folder here that is called like ours is none of it."""
+FEW_ARENAS = {"MALLOC_ARENA_MAX": "2"}
+"""Each thread would get memory from a place of its own, of which little is ever given back: see `long_running`."""
 LOUDER = {"PREFECT_SERVER_LOGGING_LEVEL": "WARNING", "PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "INFO"}
 """The command line is kept quiet by `flows.settings`; server and worker are looked after by their logs."""
 
@@ -114,7 +116,7 @@ def refuse_database(url: str) -> None:
 def _start_server(children: Children, arguments: Namespace, environment: Mapping[str, str]) -> str:
     """Returns the address of its API, once that answers."""
     place = ("--host", arguments.host, "--port", str(arguments.port))
-    server = children.start("server", [*PREFECT, "server", "start", *place], environment)
+    server = children.start("server", [*PREFECT, "server", "start", *place], {**FEW_ARENAS, **environment})
     api = f"http://{_shown(arguments.host)}:{arguments.port}/api"
     print(f"Starting the Prefect server at {api.removesuffix('/api')} ...", file=sys.stderr, flush=True)
     until = time.monotonic() + HEALTHY_SECONDS

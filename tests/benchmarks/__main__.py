@@ -2,6 +2,7 @@
 
 `make bench ARGS=formats` measures formats alone, `ARGS=idah` the source IDAH, `ARGS=ango` the plug-in of Ango Hub,
 `ARGS=nightly` what a second export of a dataset takes, `ARGS=upd` what UPD files do, `ARGS=s3` delivery to S3,
+`ARGS=scale` sizes from a thousand annotations to a million,
 `ARGS=dask` several processes.
 """
 
@@ -9,7 +10,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import ango, dask, formats, idah, nightly, s3, upd, whole
+from tests.benchmarks import ango, dask, formats, idah, nightly, s3, scale, upd, whole
 
 PARTS = {
     "ango": ango.main,
@@ -18,6 +19,7 @@ PARTS = {
     "idah": idah.main,
     "nightly": nightly.main,
     "s3": s3.main,
+    "scale": scale.main,
     "upd": upd.main,
 }
 

@@ -14,8 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
-def measured(command: list[str], environment: dict[str, str]) -> dict[str, float]:
-    """Wall seconds, CPU seconds and peak megabytes of a whole process with its children."""
+def measured(command: list[str], environment: dict[str, str], most_megabytes: int = 0) -> dict[str, float]:
+    """Wall seconds, CPU seconds and peak megabytes of a whole process with its children.
+
+    With `most_megabytes` it gets no more memory than that: what it may write to, used or not.
+    """
+    if most_megabytes:  # a thread's stack counts in full; a megabyte does, of the usual eight
+        command = ["sh", "-c", f'ulimit -s 1024; ulimit -d {most_megabytes << 10}; exec "$@"', "sh", *command]
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     begun = time.monotonic()
     with tempfile.TemporaryFile() as said:

@@ -24,12 +24,13 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
+from tests.benchmarks.bars import bars
 from tests.benchmarks.measuring import measured
 from tests.benchmarks.s3 import STORES, serving_store
 from tests.prefect_server import serving_prefect
 from tests.s3_server import S3Server, free_ports
 
-CASES = ("floor", "outhaul", "again")
+CASES = ("floor", "outhaul", "again", "steps")
 Figures = dict[str, float]
 
 
@@ -46,16 +47,19 @@ class Bench:
             "PREFECT_HOME": str(folder / "prefect"),
         }
 
-    def measure(self, case: str, number: int) -> Figures:
-        """One case in a process of its own: of the whole process, and of what it did once it was loaded."""
+    def measure(self, case: str, number: int, asked: str = "{}", *, most_megabytes: int = 0) -> Figures:
+        """One case in a process of its own: of the whole process, and of what it did once it was loaded.
+
+        `asked` is a request as JSON; with `most_megabytes` the process gets no more memory than that.
+        """
         workspace, said = self._folder / "workspace", self._folder / "said.json"
-        if case == "outhaul":
+        if case != "again":
             shutil.rmtree(workspace, ignore_errors=True)
         os.sync()  # what one case has left to be written is not to hold up the next
         place = f"s3://{self._server.bucket}/{case}{number}"
         command = [sys.executable, "-m", "tests.benchmarks.whole_case", case, self._url, place, str(workspace)]
         self._platform.send("count anew")
-        one = measured([*command, str(said)], self._environment)
+        one = measured([*command, asked, str(said)], self._environment, most_megabytes)
         self._platform.send("")
         return {**one, **json.loads(said.read_text()), "requests": float(self._platform.recv())}
 
@@ -63,14 +67,16 @@ class Bench:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--entries", type=int, default=5000)
+    parser.add_argument("--annotations", type=int, default=5, help="of each entry")
     parser.add_argument("--media-bytes", type=int, default=200_000)
     parser.add_argument("--latency", type=float, default=0.02, help="seconds the platform waits before it answers")
     parser.add_argument("--store", choices=STORES, default="sink", help="what takes the zip")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", type=Path, help="write the figures there")
+    parser.add_argument("--plot", type=Path, help="draw the ratios there, as SVG")
     arguments = parser.parse_args()
     figures: dict[str, list[Figures]] = {case: [] for case in CASES}
-    with _standing(arguments) as bench:
+    with standing(arguments) as bench:
         bench.measure("floor", -1)  # warm up: the platform draws its pictures when they are asked for
         for number in range(arguments.rounds):
             for case, found in figures.items():
@@ -80,29 +86,41 @@ def main() -> None:
         for case, found in figures.items()
     }
     _print(arguments, medians)
+    if arguments.plot:
+        arguments.plot.write_text(bars(_title(arguments), {case: _ratios(medians, case) for case in CASES[1:]}))
     if arguments.json:
         sizes = {name: getattr(arguments, name) for name in ("entries", "media_bytes", "latency", "store")}
         arguments.json.write_text(json.dumps({**sizes, "medians": medians, "rounds": figures}, indent=2))
 
 
 def _print(arguments: argparse.Namespace, medians: dict[str, Figures]) -> None:
-    print(
-        f"{arguments.entries:,} entries with files of {arguments.media_bytes / 1000:,.0f} kB, "
-        f"{arguments.latency * 1000:.0f} ms a request, zip to {arguments.store}, medians of {arguments.rounds}"
-    )
+    print(_title(arguments))
     heads = ("wall s", "ratio", "CPU s", "ratio", "start s", "peak MB", "requests")
     print(f"{'':<10}" + "".join(f"{one:>10}" for one in heads))
-    floor = medians["floor"]
     for case, one in medians.items():
+        ratios = _ratios(medians, case)
         print(
-            f"{case:<10}{one['work_seconds']:>10.2f}{one['work_seconds'] / floor['work_seconds']:>10.2f}"
-            f"{one['work_cpu_seconds']:>10.2f}{one['work_cpu_seconds'] / floor['work_cpu_seconds']:>10.2f}"
+            f"{case:<10}{one['work_seconds']:>10.2f}{ratios['wall time']:>10.2f}"
+            f"{one['work_cpu_seconds']:>10.2f}{ratios['CPU time']:>10.2f}"
             f"{one['seconds'] - one['work_seconds']:>10.2f}{one['peak_megabytes']:>10.0f}{one['requests']:>10.0f}"
         )
 
 
+def _title(arguments: argparse.Namespace) -> str:
+    return (
+        f"{arguments.entries:,} entries with files of {arguments.media_bytes / 1000:,.0f} kB, "
+        f"{arguments.latency * 1000:.0f} ms a request, zip to {arguments.store}, medians of {arguments.rounds}"
+    )
+
+
+def _ratios(medians: dict[str, Figures], case: str) -> Figures:
+    """To the floor."""
+    named = {"wall time": "work_seconds", "CPU time": "work_cpu_seconds"}
+    return {name: medians[case][figure] / medians["floor"][figure] for name, figure in named.items()}
+
+
 @contextmanager
-def _standing(arguments: argparse.Namespace) -> Iterator[Bench]:
+def standing(arguments: argparse.Namespace) -> Iterator[Bench]:
     room = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=room)))
@@ -110,15 +128,17 @@ def _standing(arguments: argparse.Namespace) -> Iterator[Bench]:
         (port,) = free_ports(1)
         stack.enter_context(serving_prefect(folder / "server", port))
         here, there = multiprocessing.Pipe()
-        settings = (there, arguments.entries, arguments.media_bytes, arguments.latency)
+        settings = (there, arguments.entries, arguments.annotations, arguments.media_bytes, arguments.latency)
         platform = multiprocessing.get_context("spawn").Process(target=_platform, args=settings, daemon=True)
         platform.start()
         stack.callback(platform.kill)
         yield Bench(here.recv(), here, server, f"http://127.0.0.1:{port}/api", folder)
 
 
-def _platform(pipe: Connection, entries: int, media_bytes: int, latency: float) -> None:
-    sandbox = IdahSandbox(entries=entries, annotations_per_entry=5, media_bytes=media_bytes, latency_seconds=latency)
+def _platform(pipe: Connection, entries: int, annotations: int, media_bytes: int, latency: float) -> None:
+    sandbox = IdahSandbox(
+        entries=entries, annotations_per_entry=annotations, media_bytes=media_bytes, latency_seconds=latency
+    )
     with sandbox.serve() as url:
         pipe.send(url)
         while True:

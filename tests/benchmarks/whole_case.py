@@ -1,8 +1,9 @@
 """One export in a process of its own; writes its seconds and CPU seconds without those of loading.
 
-    python -m tests.benchmarks.whole_case CASE URL PLACE WORKSPACE FILE
+    python -m tests.benchmarks.whole_case CASE URL PLACE WORKSPACE REQUEST FILE
 
-CASE is `floor`, or `outhaul`, or `again`, which is the same on the workspace that the one before has left.
+CASE is `floor`, or `outhaul`, or `again`, which is the same on the workspace that the one before has left, or `steps`,
+which is the same without Prefect's engine. REQUEST is what is asked for, as JSON.
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ def floor(url: str, place: str) -> Callable[[], object]:
     return lambda: export(url, os.environ["OUTHAUL_API_KEY"], place, FILES_AT_ONCE)
 
 
-def ours(url: str, place: str, workspace: str) -> Callable[[], object]:
-    """The flow as a deployment runs it."""
+def ours(url: str, place: str, workspace: str, asked: str, *, has_engine: bool) -> Callable[[], object]:
+    """The flow as a deployment runs it; or each task of it carried out where it is called, and nobody told."""
     from flows.settings import prepare  # noqa: PLC0415 - before Prefect
 
     prepare(workspace)
@@ -37,8 +38,12 @@ def ours(url: str, place: str, workspace: str) -> Callable[[], object]:
     from flows.request import Request  # noqa: PLC0415
 
     source = IdahSource(url=url, api_key=SecretStr(os.environ["OUTHAUL_API_KEY"]), connections=FILES_AT_ONCE)
-    target = find_target(place)
-    return lambda: run(Request(), source, [target], find_workspace(workspace), wants_bars=False)
+    target, request = find_target(place), Request.model_validate_json(asked)
+    if not has_engine:
+        from tests.faults.steps import Asked, run_in_steps  # noqa: PLC0415
+
+        return lambda: run_in_steps(Asked(source, target, workspace, request.parameters()))
+    return lambda: run(request, source, [target], find_workspace(workspace), wants_bars=False)
 
 
 def _cpu() -> float:
@@ -47,8 +52,8 @@ def _cpu() -> float:
 
 
 def main() -> None:
-    case, url, place, workspace, said = sys.argv[1:]
-    work = floor(url, place) if case == "floor" else ours(url, place, workspace)
+    case, url, place, workspace, asked, said = sys.argv[1:]
+    work = floor(url, place) if case == "floor" else ours(url, place, workspace, asked, has_engine=case != "steps")
     cpu, begun = _cpu(), time.perf_counter()
     work()
     found = {"work_seconds": time.perf_counter() - begun, "work_cpu_seconds": _cpu() - cpu}

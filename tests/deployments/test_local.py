@@ -64,7 +64,7 @@ def test_sqlite_holds_no_more_than_its_limit(tmp_path: Path) -> None:
     said = subprocess.run(
         [sys.executable, "-c", READ_BY_FOUR, str(tmp_path / "prefect.db")], capture_output=True, text=True, check=True
     )  # fmt: skip
-    assert int(said.stdout) < 100_000_000
+    assert int(said.stdout) < 60_000_000
 
 
 READ_BY_FOUR = """
