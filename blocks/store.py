@@ -131,10 +131,9 @@ class Store:
     def _checked(self, name: str, handle: IO[bytes]) -> Iterator[bytes]:
         digest = hashlib.sha256()
         try:
-            with _short_of_memory():
-                for chunk in _decompressed(handle):
-                    digest.update(chunk)
-                    yield chunk
+            for chunk in _decompressed(handle):
+                digest.update(chunk)
+                yield chunk
         except zstandard.ZstdError:
             raise self.damaged(name) from None
         if digest.hexdigest() not in name:
@@ -208,7 +207,7 @@ class Store:
 
 
 def _decompressed(handle: IO[bytes]) -> Iterator[bytes]:
-    with zstandard.ZstdDecompressor().stream_reader(handle) as reader:
+    with _short_of_memory(), zstandard.ZstdDecompressor().stream_reader(handle) as reader:
         for chunk in chunks_of(reader):
             stopping.check()
             yield chunk

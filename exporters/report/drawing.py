@@ -129,7 +129,7 @@ class Drawing:
             else:
                 self._draw.polygon(ring, fill=(*color, VEIL))
             for line in (part.ring, *part.holes[:MOST_PARTS]):
-                self._line([*_some(line), *line[:1]], color)
+                self._line([*line, *line[:1]], color)
 
     def _line(self, points: Sequence[Point], color: RGB) -> None:
         line = [self._at(point) for point in _some(points)]
