@@ -38,7 +38,7 @@ MOST_DRAWN = 200
 MOST_MASK_PIXELS = 60_000_000
 """Of all masks that are drawn on one picture."""
 MOST_POINTS, MOST_PARTS = 4_000, 1_000
-"""Of one line, and of one outline: what is seen of more differs by less than a pixel, and would take minutes."""
+"""Of one line, and of one outline: more would take minutes, and hardly look different."""
 _CASING = (255, 255, 255, 190)
 """On either side of a line: it is seen on an object of its own colour, too."""
 _CORNERS_OF_ROUND = 64

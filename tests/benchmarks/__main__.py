@@ -1,16 +1,15 @@
 """`make bench`: this system and the bare floor, interleaved in one run, as ratios; see README.md beside this.
 
 `make bench ARGS=formats` measures formats alone, `ARGS=idah` the source IDAH, `ARGS=ango` the plug-in of Ango Hub,
-`ARGS=nightly` what a second export of a dataset takes, `ARGS=upd` what UPD files do, `ARGS=s3` delivery to S3,
-`ARGS=scale` sizes from a thousand annotations to a million,
-`ARGS=dask` several processes.
+`ARGS=nightly` what a second export of a dataset takes, `ARGS=upd` what UPD files do, `ARGS=parts` downloads and zips,
+`ARGS=s3` delivery to S3, `ARGS=scale` sizes from a thousand annotations to a million, `ARGS=dask` several processes.
 """
 
 from __future__ import annotations
 
 import sys
 
-from tests.benchmarks import ango, dask, formats, idah, nightly, s3, scale, upd, whole
+from tests.benchmarks import ango, dask, formats, idah, nightly, parts, s3, scale, upd, whole
 
 PARTS = {
     "ango": ango.main,
@@ -18,6 +17,7 @@ PARTS = {
     "formats": formats.main,
     "idah": idah.main,
     "nightly": nightly.main,
+    "parts": parts.main,
     "s3": s3.main,
     "scale": scale.main,
     "upd": upd.main,

@@ -10,7 +10,8 @@ import asyncio
 import struct
 import zlib
 from collections import defaultdict, deque
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from queue import Queue
 from typing import Any
 
@@ -38,40 +39,72 @@ def _upload(bucket: str, name: str, chunks: Queue[bytes]) -> None:
     obstore.put(store, name, iter(chunks.get, b""), use_multipart=True, chunk_size=PART_BYTES, max_concurrency=4)
 
 
+def download(url: str, key: str, connections: int) -> None:
+    """All files, and nothing is done with them."""
+
+    async def work() -> None:
+        async with _connected(f"{url}/api/v1", key, connections) as platform:
+            entries = await platform.rows(f"dataset/entries?filter[dataset_id]={(await platform.dataset())['id']}")
+            async for _ in platform.files(entries, connections):
+                pass
+
+    asyncio.run(work())
+
+
 async def _fetch(base: str, key: str, connections: int, chunks: Queue[bytes]) -> None:
-    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as session:
-        login = await session.post(f"{base}/iam/auth/api/login", json={"api_key": key})
-        session.headers["Authorization"] = f"Bearer {(await login.json(content_type=None))['meta']['token']}"
-
-        async def get(path: str) -> bytes:
-            async with session.get(f"{base}/{path}") as response:
-                return await response.read()
-
-        async def rows(path: str) -> list[Any]:
-            found: list[Any] = []
-            number = 1
-            while page := orjson.loads(await get(f"{path}&page[number]={number}&page[size]=1000"))["data"]:
-                found += page
-                number += 1
-            return found
-
-        dataset = orjson.loads(await get("dataset/datasets"))["data"][0]
-        entries = await rows(f"dataset/entries?filter[dataset_id]={dataset['id']}")
+    async with _connected(base, key, connections) as platform:
+        dataset = await platform.dataset()
+        entries = await platform.rows(f"dataset/entries?filter[dataset_id]={dataset['id']}")
         annotations, medias = await asyncio.gather(
-            rows(f"dataset/annotations?filter[dataset_id]={dataset['id']}"),
-            rows(f"media/medias?filter[project_id]={dataset['attributes']['project_id']}&filter[key]="),
+            platform.rows(f"dataset/annotations?filter[dataset_id]={dataset['id']}"),
+            platform.rows(f"media/medias?filter[project_id]={dataset['attributes']['project_id']}&filter[key]="),
         )
         archive = Archive(chunks)
         await archive.add("annotations.json", orjson.dumps(_coco(entries, annotations, medias)))
+        async for resource, data in platform.files(entries, connections):
+            await archive.add(f"images/{resource}", data)
+        await archive.close()
+
+
+@asynccontextmanager
+async def _connected(base: str, key: str, connections: int) -> AsyncIterator[Platform]:
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=connections)) as session:
+        login = await session.post(f"{base}/iam/auth/api/login", json={"api_key": key})
+        session.headers["Authorization"] = f"Bearer {(await login.json(content_type=None))['meta']['token']}"
+        yield Platform(base, session)
+
+
+class Platform:
+    """What is asked of it, without a second thought."""
+
+    def __init__(self, base: str, session: aiohttp.ClientSession) -> None:
+        self._base, self._session = base, session
+
+    async def get(self, path: str) -> bytes:
+        async with self._session.get(f"{self._base}/{path}") as response:
+            return await response.read()
+
+    async def dataset(self) -> Any:
+        return orjson.loads(await self.get("dataset/datasets"))["data"][0]
+
+    async def rows(self, path: str) -> list[Any]:
+        found: list[Any] = []
+        number = 1
+        while page := orjson.loads(await self.get(f"{path}&page[number]={number}&page[size]=1000"))["data"]:
+            found += page
+            number += 1
+        return found
+
+    async def files(self, entries: list[Any], at_once: int) -> AsyncIterator[tuple[str, bytes]]:
         waiting: deque[tuple[str, asyncio.Task[bytes]]] = deque()
         for entry in entries:
             resource = entry["attributes"]["resource"]
-            waiting.append((resource, asyncio.create_task(get(f"media/medias/files/{resource}"))))
-            if len(waiting) == connections:
-                await archive.add_next(waiting)
-        while waiting:
-            await archive.add_next(waiting)
-        await archive.close()
+            waiting.append((resource, asyncio.create_task(self.get(f"media/medias/files/{resource}"))))
+            if len(waiting) == at_once:
+                name, data = waiting.popleft()
+                yield name, await data
+        for name, data in waiting:
+            yield name, await data
 
 
 class Archive:
@@ -79,10 +112,6 @@ class Archive:
 
     def __init__(self, chunks: Queue[bytes]) -> None:
         self._chunks, self._directory, self._offset = chunks, list[bytes](), 0
-
-    async def add_next(self, waiting: deque[tuple[str, asyncio.Task[bytes]]]) -> None:
-        resource, data = waiting.popleft()
-        await self.add(f"images/{resource}", await data)
 
     async def add(self, path: str, data: bytes) -> None:
         name = path.encode()

@@ -47,16 +47,19 @@ class Bench:
             "PREFECT_HOME": str(folder / "prefect"),
         }
 
-    def measure(self, case: str, number: int, asked: str = "{}", *, most_megabytes: int = 0) -> Figures:
+    def measure(
+        self, case: str, number: int, asked: str = "{}", *, place: str = "", most_megabytes: int = 0
+    ) -> Figures:
         """One case in a process of its own: of the whole process, and of what it did once it was loaded.
 
-        `asked` is a request as JSON; with `most_megabytes` the process gets no more memory than that.
+        `asked` is a request as JSON; with `most_megabytes` the process gets no more memory than that. `place` is where
+        to deliver, if not to the store.
         """
         workspace, said = self._folder / "workspace", self._folder / "said.json"
         if case != "again":
             shutil.rmtree(workspace, ignore_errors=True)
         os.sync()  # what one case has left to be written is not to hold up the next
-        place = f"s3://{self._server.bucket}/{case}{number}"
+        place = place or f"s3://{self._server.bucket}/{case}{number}"
         command = [sys.executable, "-m", "tests.benchmarks.whole_case", case, self._url, place, str(workspace)]
         self._platform.send("count anew")
         one = measured([*command, asked, str(said)], self._environment, most_megabytes)

@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.whole_case CASE URL PLACE WORKSPACE REQUEST FILE
 
-CASE is `floor`, or `outhaul`, or `again`, which is the same on the workspace that the one before has left, or `steps`,
-which is the same without Prefect's engine. REQUEST is what is asked for, as JSON.
+CASE is `floor`, or `download`, which is its files alone; or `outhaul`, or `again`, which is the same on the workspace
+that the one before has left, or `steps`, which is the same without Prefect's engine, and tells what each step took.
+REQUEST is what is asked for, as JSON.
 """
 
 from __future__ import annotations
@@ -14,18 +15,20 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 FILES_AT_ONCE = 64
 """Connections to the platform, of each."""
 
 
-def floor(url: str, place: str) -> Callable[[], object]:
-    from tests.benchmarks.floor import export  # noqa: PLC0415 - each case loads what it needs
+def floor(url: str, place: str, *, only_files: bool) -> Callable[[], Any]:
+    from tests.benchmarks.floor import download, export  # noqa: PLC0415 - each case loads what it needs
 
-    return lambda: export(url, os.environ["OUTHAUL_API_KEY"], place, FILES_AT_ONCE)
+    key = os.environ["OUTHAUL_API_KEY"]
+    return lambda: download(url, key, FILES_AT_ONCE) if only_files else export(url, key, place, FILES_AT_ONCE)
 
 
-def ours(url: str, place: str, workspace: str, asked: str, *, has_engine: bool) -> Callable[[], object]:
+def ours(url: str, place: str, workspace: str, asked: str, *, has_engine: bool) -> Callable[[], Any]:
     """The flow as a deployment runs it; or each task of it carried out where it is called, and nobody told."""
     from flows.settings import prepare  # noqa: PLC0415 - before Prefect
 
@@ -53,10 +56,15 @@ def _cpu() -> float:
 
 def main() -> None:
     case, url, place, workspace, asked, said = sys.argv[1:]
-    work = floor(url, place) if case == "floor" else ours(url, place, workspace, asked, has_engine=case != "steps")
+    if case in ("floor", "download"):
+        work = floor(url, place, only_files=case == "download")
+    else:
+        work = ours(url, place, workspace, asked, has_engine=case != "steps")
     cpu, begun = _cpu(), time.perf_counter()
-    work()
+    made = work()
     found = {"work_seconds": time.perf_counter() - begun, "work_cpu_seconds": _cpu() - cpu}
+    if case == "steps":
+        found |= {f"{step}_seconds": seconds for step, seconds in made.seconds.items()}
     Path(said).write_text(json.dumps(found))
 
 
