@@ -145,6 +145,18 @@ def test_a_soak_that_has_just_begun_is_not_judged() -> None:
     assert table(judge([], [], {**FACTS, "ended": False})).endswith("Nothing wrong so far.\n")
 
 
+def test_what_a_run_still_holds_is_no_growth() -> None:
+    """Files of a worker are counted at the least of a quarter: a run that has just ended gives back its own later."""
+    label = "worker, open files, at least"
+    (held,) = (row for row in judge(samples(worker__fds=0.0), [RUN], FACTS).rows if row.label == label)
+    assert not held.grew
+    slow = samples(worker__fds=0.0)
+    for number, one in enumerate(slow):
+        one["worker.fds"] += 7 * (number > len(slow) / 2 and number % 4 != 0)
+    (slower,) = (row for row in judge(slow, [RUN], FACTS).rows if row.label == label)
+    assert (slower.first, slower.last) == (held.first, held.last)
+
+
 def test_a_line_that_is_being_written_is_left_out(tmp_path: Path) -> None:
     """Figures can be read while the soak goes on."""
     (tmp_path / "samples.jsonl").write_text('{"at": 1}\n{"at": 2}\n{"at"')
@@ -153,14 +165,14 @@ def test_a_line_that_is_being_written_is_left_out(tmp_path: Path) -> None:
 
 def test_what_is_shown() -> None:
     """The plot is sound XML with every panel, and the same for the same figures; what grew stands out in the table."""
-    seen = samples(worker__fds=100.0)
+    seen = samples(serve__fds=100.0)
     assert plot(seen) == plot(seen)
     texts = [one.text for one in ET.fromstring(plot(seen)).iter("{http://www.w3.org/2000/svg}text")]
     assert {panel.title for panel in PANELS} <= set(texts)
     ET.fromstring(plot([]))
     verdict = judge(seen, [RUN], FACTS)
-    assert "| worker, open files | 121.2 | 188.8 | **grew** |" in table(verdict)
-    assert '"worker, open files"' in to_json(verdict)
+    assert "| outhaul serve, open files | 121.2 | 188.8 | **grew** |" in table(verdict)
+    assert '"outhaul serve, open files"' in to_json(verdict)
 
 
 # What is run, and how it is checked

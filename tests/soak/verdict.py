@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -32,6 +32,10 @@ class Figure:
     """
     share: float = 0.0
     by: float = 0.0
+    mark: Callable[[Sequence[float]], float] = median
+    """What stands for many samples. The least, where a run that has just ended may still hold some: what is never given
+    back raises that, too.
+    """
 
     def values(self, samples: Sequence[Sample]) -> list[float]:
         return [one[self.column] for one in samples if self.column in one and self._counts(one)]
@@ -55,7 +59,7 @@ FIGURES = (
     Figure("Prefect server, open files", "server.fds", by=4),
     Figure("worker, memory (MB)", "worker.rss_mb", share=0.1),
     Figure("worker, threads", "worker.threads", by=2),
-    Figure("worker, open files", "worker.fds", "idle", by=4),
+    Figure("worker, open files, at least", "worker.fds", "idle", by=2, mark=min),
     Figure("temporary files, between runs", "temporary.files", "idle", by=2),
     Figure("temporary bytes, between runs (MB)", "temporary.mb", "idle", by=1),
     Figure("workspace, files once swept", "workspace.files", "swept", share=0.1),
@@ -127,7 +131,7 @@ def _row(figure: Figure, samples: Sequence[Sample]) -> Row:
         first, last = values[: (len(values) + 1) // 2], values[len(values) // 2 :]
     if min(len(first), len(last)) < (2 if figure.of == "swept" else FEWEST):
         return Row(figure.label, None, None, grew=False)
-    before, after = median(first), median(last)
+    before, after = figure.mark(first), figure.mark(last)
     return Row(figure.label, before, after, grew=after - before > max(figure.by, figure.share * before))
 
 
