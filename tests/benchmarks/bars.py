@@ -22,8 +22,8 @@ def bars(title: str, ratios: Mapping[str, Mapping[str, float]]) -> str:
             f'<svg xmlns="http://www.w3.org/2000/svg" {box}>',
             f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>',
             f'<text x="8" y="18" font-weight="bold">{escape(title)}</text>',
-            *_rows(ratios, scale),
             f'<line x1="{one:.1f}" x2="{one:.1f}" {down}/>',
+            *_rows(ratios, scale),
             "</svg>\n",
         ]
     )
@@ -40,6 +40,7 @@ def _rows(ratios: Mapping[str, Mapping[str, float]], scale: float) -> Iterator[s
                 f'<rect x="{LEFT}" y="{top + 2:.1f}" width="{scale * value:.1f}" height="{ROW - 4}" '
                 f'fill="{COLOURS[number % len(COLOURS)]}"/>'
             )
-            yield f'<text x="{LEFT + scale * value + 4:.1f}" y="{middle:.1f}">{value:.2f}</text>'
+            beside = f'x="{LEFT + scale * value + 4:.1f}" y="{middle:.1f}"'
+            yield f'<text {beside} stroke="#ffffff" stroke-width="4" paint-order="stroke">{value:.2f}</text>'
             top += ROW
         top += ROW / 2
