@@ -114,21 +114,22 @@ class Drawing:
 
     def _area(self, parts: Iterable[Part], color: RGB) -> None:
         for part in islice(parts, MOST_PARTS):
+            holes = part.holes[:MOST_PARTS]
             ring = [self._at(point) for point in _some(part.ring)]
             if len(ring) < 2:
                 self._dots(part.ring, color)
                 continue
-            if part.holes:
+            if holes:
                 inside = Image.new("L", self._image.size)
                 veil = ImageDraw.Draw(inside)
                 veil.polygon(ring, fill=VEIL)
-                for hole in part.holes[:MOST_PARTS]:
+                for hole in holes:
                     if len(hole) > 1:
                         veil.polygon([self._at(point) for point in _some(hole)], fill=0)
                 self._image.paste(color, (0, 0), inside)
             else:
                 self._draw.polygon(ring, fill=(*color, VEIL))
-            for line in (part.ring, *part.holes[:MOST_PARTS]):
+            for line in (part.ring, *holes):
                 self._line([*line, *line[:1]], color)
 
     def _line(self, points: Sequence[Point], color: RGB) -> None:

@@ -15,12 +15,11 @@ import argparse
 import json
 import os
 import shutil
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
-from tests.benchmarks.whole import Bench, standing
+from tests.benchmarks.whole import Bench, Figures, medians_of, standing
 
 
 def main() -> None:
@@ -30,25 +29,19 @@ def main() -> None:
     parser.add_argument("--latency", type=float, default=0.02, help="seconds the platform waits before it answers")
     parser.add_argument("--rounds", type=int, default=3)
     arguments = parser.parse_args()
-    platform = argparse.Namespace(
-        entries=arguments.entries,
-        annotations=5,
-        media_bytes=arguments.media_bytes,
-        latency=arguments.latency,
-        store="sink",
-    )
-    with standing(platform) as bench, tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
+    sizes = {"entries": arguments.entries, "annotations": 5, "media_bytes": arguments.media_bytes}
+    with standing(**sizes, latency=arguments.latency) as bench, tempfile.TemporaryDirectory(dir=Path.cwd()) as folder:
         bench.measure("download", -1)  # warm up: the platform draws its pictures when they are asked for
-        rounds = [_round(bench, number, Path(folder)) for number in range(arguments.rounds)]
+        seconds = medians_of([_round(bench, number, Path(folder)) for number in range(arguments.rounds)])
     megabytes = arguments.entries * arguments.media_bytes / 1e6
     print(f"{arguments.entries:,} files of {arguments.media_bytes / 1000:,.0f} kB, medians of {arguments.rounds}")
     print(f"{'':<20}{'MB/s':>10}{'ratio':>10}")
     for name, floor in (("download", "aiohttp"), ("zip", "copy")):
-        ours, theirs = (statistics.median(one[case] for one in rounds) for case in (name, floor))
+        ours, theirs = seconds[name], seconds[floor]
         print(f"{floor:<20}{megabytes / theirs:>10.0f}\n{name:<20}{megabytes / ours:>10.0f}{theirs / ours:>10.2f}")
 
 
-def _round(bench: Bench, number: int, folder: Path) -> dict[str, float]:
+def _round(bench: Bench, number: int, folder: Path) -> Figures:
     """Seconds of each."""
     place = folder / str(number)
     bare = bench.measure("download", number)

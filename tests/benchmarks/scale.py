@@ -18,7 +18,7 @@ from math import log
 from pathlib import Path
 
 from tests.benchmarks.s3 import STORES
-from tests.benchmarks.whole import Figures, standing
+from tests.benchmarks.whole import Figures, medians_of, standing
 
 PER_ENTRY = 10
 ASKED = json.dumps({"media": "none"})
@@ -58,16 +58,10 @@ def exponent_of(seconds: dict[int, float]) -> float | None:
 
 
 def _measured(arguments: argparse.Namespace, size: int) -> Figures:
-    platform = argparse.Namespace(
-        entries=size // PER_ENTRY,
-        annotations=PER_ENTRY,
-        media_bytes=0,
-        latency=arguments.latency,
-        store=arguments.store,
-    )
-    with standing(platform) as bench:
+    sizes = {"entries": size // PER_ENTRY, "annotations": PER_ENTRY, "media_bytes": 0}
+    with standing(**sizes, latency=arguments.latency, store=arguments.store) as bench:
         rounds = [
             bench.measure("outhaul", number, ASKED, most_megabytes=arguments.most_megabytes)
             for number in range(arguments.rounds)
         ]
-    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+    return medians_of(rounds)

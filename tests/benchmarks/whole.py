@@ -18,10 +18,11 @@ import shutil
 import statistics
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 
 from blocks.sandbox.idah import DEMO_API_KEY, IdahSandbox
 from tests.benchmarks.bars import bars
@@ -79,21 +80,17 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="draw the ratios there, as SVG")
     arguments = parser.parse_args()
     figures: dict[str, list[Figures]] = {case: [] for case in CASES}
-    with standing(arguments) as bench:
+    with standing(**_sizes(arguments), annotations=arguments.annotations) as bench:
         bench.measure("floor", -1)  # warm up: the platform draws its pictures when they are asked for
         for number in range(arguments.rounds):
             for case, found in figures.items():
                 found.append(bench.measure(case, number))
-    medians = {
-        case: {name: statistics.median(one[name] for one in found) for name in found[0]}
-        for case, found in figures.items()
-    }
+    medians = {case: medians_of(found) for case, found in figures.items()}
     _print(arguments, medians)
     if arguments.plot:
         arguments.plot.write_text(bars(_title(arguments), {case: _ratios(medians, case) for case in CASES[1:]}))
     if arguments.json:
-        sizes = {name: getattr(arguments, name) for name in ("entries", "media_bytes", "latency", "store")}
-        arguments.json.write_text(json.dumps({**sizes, "medians": medians, "rounds": figures}, indent=2))
+        arguments.json.write_text(json.dumps({**_sizes(arguments), "medians": medians, "rounds": figures}, indent=2))
 
 
 def _print(arguments: argparse.Namespace, medians: dict[str, Figures]) -> None:
@@ -122,16 +119,26 @@ def _ratios(medians: dict[str, Figures], case: str) -> Figures:
     return {name: medians[case][figure] / medians["floor"][figure] for name, figure in named.items()}
 
 
+def _sizes(arguments: argparse.Namespace) -> dict[str, Any]:
+    return {name: getattr(arguments, name) for name in ("entries", "media_bytes", "latency", "store")}
+
+
+def medians_of(rounds: Sequence[Figures]) -> Figures:
+    return {name: statistics.median(one[name] for one in rounds) for name in rounds[0]}
+
+
 @contextmanager
-def standing(arguments: argparse.Namespace) -> Iterator[Bench]:
+def standing(
+    *, entries: int, annotations: int, media_bytes: int, latency: float = 0.0, store: str = "sink"
+) -> Iterator[Bench]:
     room = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=room)))
-        server = stack.enter_context(serving_store(arguments.store))
+        server = stack.enter_context(serving_store(store))
         (port,) = free_ports(1)
         stack.enter_context(serving_prefect(folder / "server", port))
         here, there = multiprocessing.Pipe()
-        settings = (there, arguments.entries, arguments.annotations, arguments.media_bytes, arguments.latency)
+        settings = (there, entries, annotations, media_bytes, latency)
         platform = multiprocessing.get_context("spawn").Process(target=_platform, args=settings, daemon=True)
         platform.start()
         stack.callback(platform.kill)

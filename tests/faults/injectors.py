@@ -113,9 +113,7 @@ class Struck(Alone):
         if self.is_elsewhere:
             _move_elsewhere(bench)
         if word == "interrupted":
-            interrupted = KeyboardInterrupt()
-            status, said = told(interrupted)
-            return Ended(error=interrupted, status=status, said=said)
+            return _ended_by(KeyboardInterrupt())
         assert (word, code) == ("", -self.number)
         return Ended(signal=self.number)
 
@@ -130,8 +128,12 @@ class Starved(Alone):
     def strike(self, bench: Bench, step: Step) -> Ended:
         word, code = run_apart(bench.asked(), Blow(take_no_more_memory, step, "begins"), str(bench.temporary))
         assert (word, code) == ("MemoryError()", 0)
-        status, said = told(MemoryError())
-        return Ended(error=MemoryError(), status=status, said=said)
+        return _ended_by(MemoryError())
+
+
+def _ended_by(error: BaseException) -> Ended:
+    status, said = told(error)
+    return Ended(error=error, status=status, said=said)
 
 
 def take_no_more_memory() -> None:

@@ -1,7 +1,7 @@
 """What the figures of a soak come to: what they were when all was warm, what they were in the end, and whether it grew.
 
-Compared are medians: of the first quarter after a warm-up of a tenth, and of the last quarter; of what retention
-limits, the first half and the second of the time since it does.
+Compared are medians, but for what has another `mark`: of the first quarter after a warm-up of a tenth, and of the
+last quarter; of what retention limits, the first half and the second of the time since it does.
 """
 
 from __future__ import annotations
